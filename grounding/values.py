@@ -1,0 +1,294 @@
+"""The nouns of Grounding: frozen values, one name each, everywhere.
+
+Spans are half-open and in Unicode code points. Times are in milliseconds (`ms`) or UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatVector: TypeAlias = npt.NDArray[np.float32]
+"""Shape (dim,), float32, unit length."""
+FloatMatrix: TypeAlias = npt.NDArray[np.float32]
+"""Shape (n, dim), float32, each row of unit length."""
+Metadata: TypeAlias = Mapping[str, object]
+"""What a user knows of a document: JSON values by name."""
+
+Origin: TypeAlias = Literal["question", "passage", "history", "answer"]
+Action: TypeAlias = Literal["allow", "redact", "drop", "block"]
+Outcome: TypeAlias = Literal["answered", "partial", "abstained", "refused"]
+Role: TypeAlias = Literal["system", "user", "assistant"]
+LegName: TypeAlias = Literal["dense", "lexical", "entity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What makes two vectors comparable: equal fingerprints, and nothing less."""
+
+    name: str
+    revision: str
+    dimension: int
+    normalized: bool = True
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision[:12]}/{self.dimension}"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text with an identity: `id` and `source` are each unique within `collection`.
+
+    `text` is what spans refer to. `content_hash` covers title, text, media type and metadata.
+    """
+
+    id: str
+    collection: str
+    source: str
+    title: str
+    text: str
+    media_type: str
+    metadata: Metadata
+    content_hash: str
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a document: `text == document.text[start:end]`. `id` is the SQL key and the FAISS id."""
+
+    id: int
+    document_id: str
+    source: str
+    title: str
+    version: int
+    text: str
+    start: int
+    end: int
+    heading: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A name found in a text. `label` is one of entities.LABELS."""
+
+    text: str
+    label: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question in each of its forms. `corrected` is offered beside `clean`, never instead of it."""
+
+    raw: str
+    clean: str
+    standalone: str
+    language: str
+    corrected: str | None = None
+    entities: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage found by one leg; higher scores are better, and comparable only within that leg."""
+
+    passage_id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Where one leg put a passage; rank counts from 1."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    dense: Signal | None = None
+    lexical: Signal | None = None
+    entity: Signal | None = None
+    rerank: Signal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage with its fused score and what each leg said of it; rank counts from 1."""
+
+    rank: int
+    score: float
+    passage: Passage
+    signals: Signals = Signals()
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What one leg was asked and what it found, best first."""
+
+    name: LegName
+    query: str
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A passage that did not reach the prompt, and why. `stage`: fuse, diversify, screen or compose."""
+
+    passage_id: int
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check decided of one part.
+
+    `part` is "question", "history:N", "passage:ID" or "answer". A redaction carries the span it covers, in that part.
+    """
+
+    check: str
+    part: str
+    action: Action
+    reason: str
+    score: float
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation as it is kept."""
+
+    role: Literal["user", "assistant"]
+    content: str
+    message_id: str = ""
+    trace_id: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a chat model receives it."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The parts of a prompt, kept apart by origin until `prompt.render`. `nonce` delimits the evidence."""
+
+    system: str
+    history: tuple[Turn, ...]
+    evidence: tuple[Evidence, ...]
+    question: Question
+    version: str
+    nonce: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a generator's answer. `usage` comes with the last one, if the model tells it."""
+
+    text: str
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the model wrote, before anything is believed of it."""
+
+    text: str
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker `[marker]` in the answer and the span it stands for: `document.text[start:end] == quote`."""
+
+    marker: int
+    document_id: str
+    source: str
+    title: str
+    version: int
+    passage_id: int
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How much of the answer the evidence carries, 0 to 1, and the sentences that it does not."""
+
+    score: float
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+    outcome: Outcome
+    citations: tuple[Citation, ...] = ()
+    support: Support = Support(score=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named step of a turn: how long it took, and facts about it (counts, names; never user text)."""
+
+    name: str
+    ms: float
+    facts: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The one record of a turn: stored whole, shown by the admin route, replayable.
+
+    `ranking` is everything that was fused, best first; `evidence` what reached the prompt or the caller.
+    `messages` is the rendered prompt, word for word as the generator received it.
+    """
+
+    trace_id: str
+    kind: Literal["search", "ground", "chat"]
+    created_at: datetime
+    collection: str
+    question: Question
+    outcome: Outcome | Literal["ready", "no_evidence", "found", "failed"]
+    caller: str = ""
+    conversation_id: str | None = None
+    message_id: str | None = None
+    change: int = 0
+    legs: tuple[Leg, ...] = ()
+    ranking: tuple[Evidence, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    messages: tuple[Message, ...] = ()
+    prompt_version: str = ""
+    prompt_tokens: int = 0
+    generator: str = ""
+    answer: Answer | None = None
+    usage: Usage = Usage()
+    steps: tuple[Step, ...] = ()
+    error: str | None = None

@@ -1,0 +1,1 @@
+"""Fills the store: sources -> documents -> passages -> vectors -> one report."""

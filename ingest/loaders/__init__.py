@@ -1,0 +1,1 @@
+"""One file per family of formats: the bytes of a source become documents."""
