@@ -28,7 +28,7 @@ _EDGES = " \t\n\r.,;:!?\"'“”‘’()[]{}<>「」『』（）。、"
 
 
 def normalise(name: str) -> str:
-    """The name in NFKC, case-folded, single-spaced, without article, possessive and edge punctuation; "" if nothing is left."""
+    """The name in NFKC, case-folded, single-spaced, without article, possessive and edge punctuation; may be ""."""
     text = unicodedata.normalize("NFKC", name).casefold()
     text = " ".join(text.split()).strip(_EDGES)
     text = _POSSESSIVE.sub("", _ARTICLE.sub("", text))

@@ -58,9 +58,8 @@ class MissingDependency(GroundingError):
 
     def __init__(self, package: str, *, purpose: str, command: str | None = None) -> None:
         self.package = package
-        super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed: run  {command or f'pip install {package}'}"
-        )
+        command = command or f"pip install {package}"
+        super().__init__(f"{purpose} needs the package {package!r}, which is not installed: run  {command}")
 
 
 class ModelError(GroundingError):

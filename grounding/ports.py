@@ -4,6 +4,7 @@ implementation to it. Implementations of model seams live in `grounding.models`,
 
 from __future__ import annotations
 
+from collections.abc import Generator as Generating
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -92,10 +93,10 @@ class Generator(Protocol):
     @property
     def name(self) -> str: ...
 
-    def stream(self, prompt: Prompt) -> Iterator[Chunk]:
+    def stream(self, prompt: Prompt) -> Generating[Chunk, None, None]:
         """The answer piece by piece, with markers `[n]` for the n-th piece of evidence; an empty answer abstains.
 
-        Raises GeneratorFailed. Closing the iterator stops the model.
+        Raises GeneratorFailed. Closing it stops the model.
         """
 
 

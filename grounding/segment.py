@@ -24,7 +24,8 @@ def sentences(text: str, *, language: str = "en") -> list[Span]:
     A line break ends a sentence only at the end of a paragraph, a list item, a heading or a table row.
     """
     spans: list[Span] = []
-    for boundary in get_sentence_boundaries(language, text):
+    encodable = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate becomes one "?": offsets stay
+    for boundary in get_sentence_boundaries(language, encodable):
         start, end = boundary["start_index"], boundary["end_index"]
         for line_start, line_end in _lines(text, start, end):
             spans.append(Span(line_start, line_end))

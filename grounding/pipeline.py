@@ -1,0 +1,435 @@
+"""Grounder: one turn from question to Exchange. Every step is named here, in order; what is not named does not happen.
+
+`answer` and `stream` run all ten steps, `ground` the first seven, `search` retrieval alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+from grounding import history, postprocess, preprocess, prompt, retrieve
+from grounding.errors import GroundingError, InvalidRequest, NotFound
+from grounding.filters import Filter
+from grounding.ports import (
+    Conversations,
+    Corpus,
+    Embedder,
+    EntityExtractor,
+    Generator,
+    Recorder,
+    SafetyCheck,
+    SpellingCorrector,
+)
+from grounding.safety.policy import Vault, redact, worst
+from grounding.safety.screen import Screen
+from grounding.settings import Settings
+from grounding.tracing import Trace
+from grounding.values import (
+    Answer,
+    Chunk,
+    Citation,
+    Dropped,
+    Evidence,
+    Exchange,
+    Fingerprint,
+    Message,
+    Outcome,
+    Passage,
+    Prompt,
+    Question,
+    Step,
+    Turn,
+    Usage,
+    Verdict,
+)
+
+Kind: TypeAlias = Literal["search", "ground", "chat"]
+ExchangeOutcome: TypeAlias = Outcome | Literal["ready", "no_evidence", "found", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller wants to know. `history` is for callers who keep their own; with a `conversation_id`, it is
+    read from the store."""
+
+    text: str
+    collection: str = "default"
+    top_k: int | None = None
+    filters: Filter | None = None
+    conversation_id: str | None = None
+    history: tuple[Turn, ...] = ()
+    generator: str | None = None
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFound:
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    exchange: Exchange
+
+
+Event: TypeAlias = EvidenceFound | Delta | Cited | Done
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What a turn has come to know so far; belongs to one call and one thread."""
+
+    kind: Kind
+    ask: Ask
+    trace: Trace
+    trace_id: str
+    question: Question
+    vault: Vault = field(default_factory=Vault)
+    verdicts: list[Verdict] = field(default_factory=list)
+    history: tuple[Turn, ...] = ()
+    found: retrieve.Retrieved = field(default_factory=lambda: retrieve.Retrieved((), (), (), ()))
+    dropped: list[Dropped] = field(default_factory=list)
+    prompt: Prompt | None = None
+    messages: tuple[Message, ...] = ()
+    change: int = 0
+    usage: Usage = field(default_factory=Usage)
+    generator: str = ""
+    answering: bool = False
+
+    @property
+    def used(self) -> tuple[Evidence, ...]:
+        """The evidence that was not dropped."""
+        lost = {item.passage_id for item in self.dropped}
+        return tuple(item for item in self.found.evidence if item.passage.id not in lost)
+
+
+class Grounder:
+    """Answers from a corpus. Thread-safe: a turn keeps its state to itself."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        corpora: Callable[[str], Corpus],
+        conversations: Conversations,
+        recorder: Recorder,
+        embedder: Callable[[Fingerprint | None], Embedder],
+        extractor: EntityExtractor,
+        checks: Sequence[SafetyCheck],
+        spelling: SpellingCorrector,
+        language_of: Callable[[str], str],
+        generator: Callable[[str], Generator],
+    ) -> None:
+        self._settings = settings
+        self._corpora = corpora
+        self._conversations = conversations
+        self._recorder = recorder
+        self._embedder = embedder
+        self._extractor = extractor
+        self._screen = Screen(checks)
+        self._spelling = spelling
+        self._language_of = language_of
+        self._generator = generator
+
+    def search(self, ask: Ask) -> Exchange:
+        """Retrieval alone, recorded: outcome `found`, or `no_evidence`."""
+        corpus, turn = self._begin("search", ask)
+        self._recall(turn)
+        self._recognise(turn)
+        self._retrieve(turn, corpus)
+        return self._finish(turn, outcome="found" if turn.found.evidence else "no_evidence")
+
+    def ground(self, ask: Ask) -> Exchange:
+        """Steps 1 to 7: the augmented prompt for a caller's own model: outcome `ready`, `refused` or `no_evidence`."""
+        corpus, turn = self._begin("ground", ask)
+        if refusal := self._prepare(turn, corpus):
+            return self._finish(turn, outcome="refused", answer=refusal)
+        return self._finish(turn, outcome="ready" if turn.used else "no_evidence")
+
+    def answer(self, ask: Ask) -> Exchange:
+        """All ten steps: a grounded answer, or an honest refusal or abstention."""
+        for event in self.stream(ask):
+            if isinstance(event, Done):
+                return event.exchange
+        raise AssertionError("a stream ends with Done")
+
+    def stream(self, ask: Ask) -> Iterator[Event]:
+        """The same as events: the evidence, then verified sentences with their citations, then the Exchange.
+
+        Nothing is shown before a first citation holds. Closed early, it stops the model and records what there was.
+        """
+        corpus, turn = self._begin("chat", ask)
+        assembler: postprocess.Assembler | None = None
+        try:
+            if answer := self._prepare(turn, corpus):
+                yield Delta(answer.text)
+            else:
+                assembler = self._assembler(turn, corpus)
+                yield EvidenceFound(turn.used)
+                yield from self._generate(turn, assembler)
+                answer = self._conclude(turn, assembler)
+                if answer.outcome in ("abstained", "refused"):
+                    yield Delta(answer.text)
+        except GeneratorExit:
+            shown = assembler.answer() if assembler else None
+            self._finish(turn, outcome="partial", answer=shown, error="closed by the client")
+            raise
+        except GroundingError as error:
+            self._finish(turn, outcome="failed", error=f"{error.code}: {error}")
+            raise
+        yield Done(self._finish(turn, outcome=answer.outcome, answer=answer))
+
+    def _prepare(self, turn: _Turn, corpus: Corpus) -> Answer | None:
+        """Steps 2 to 7; the refusal, if the question does not pass."""
+        if refusal := self._screen_question(turn):
+            return refusal
+        self._recall(turn)
+        self._recognise(turn)
+        self._retrieve(turn, corpus)
+        self._screen_evidence(turn)
+        self._compose(turn)
+        return None
+
+    def _begin(self, kind: Kind, ask: Ask) -> tuple[Corpus, _Turn]:
+        """1 preprocess: characters, format, language, spelling; what the checks find is known from here on."""
+        corpus = self._corpora(ask.collection)
+        if ask.top_k is not None and ask.top_k < 1:
+            raise InvalidRequest(f"top_k: expected 1 or more, got {ask.top_k}")
+        trace = Trace()
+        with trace.step("preprocess") as facts:
+            question = preprocess.question(
+                ask.text,
+                max_chars=self._settings.retrieval.max_question_chars,
+                language_of=self._language_of,
+                spelling=self._spelling,
+            )
+            facts["language"], facts["characters"] = question.language, len(question.clean)
+        turn = _Turn(kind, ask, trace, uuid.uuid4().hex, question, change=corpus.change)
+        with trace.step("screen") as facts:
+            turn.verdicts += self._screen.judge(
+                question.clean, part="question", origin="question", language=question.language
+            )
+            redact(question.clean, turn.verdicts, turn.vault)
+            facts["verdicts"] = len(turn.verdicts)
+        return corpus, turn
+
+    def _screen_question(self, turn: _Turn) -> Answer | None:
+        """2 screen question: a refusal where a check blocks it."""
+        if worst(turn.verdicts) != "block":
+            return None
+        return Answer(postprocess.in_language(postprocess.REFUSAL, turn.question.language), "refused")
+
+    def _recall(self, turn: _Turn) -> None:
+        """3 recall: earlier turns within budget, and the question in a form that stands alone."""
+        with turn.trace.step("recall") as facts:
+            turns = self._earlier(turn.ask)
+            turn.history = history.window(
+                turns, budget=self._settings.prompting.history_tokens, count_tokens=self._embedder(None).count_tokens
+            )
+            standalone = history.standalone(turn.question.clean, turns)
+            turn.question = replace(turn.question, standalone=standalone)
+            facts["turns"], facts["in_prompt"] = len(turns), len(turn.history)
+            facts["follow_up"] = standalone != turn.question.clean
+
+    def _earlier(self, ask: Ask) -> list[Turn]:
+        turns: Sequence[Turn] = ask.history
+        if ask.conversation_id is not None:
+            try:
+                turns = self._conversations.turns(ask.conversation_id)
+            except NotFound:
+                turns = ask.history
+        return [replace(turn, content=postprocess.MARKER.sub("", turn.content)) for turn in turns]
+
+    def _recognise(self, turn: _Turn) -> None:
+        """4 recognise: names in the question, and in what a follow-up leans on."""
+        with turn.trace.step("recognise") as facts:
+            (found,) = self._extractor.extract([turn.question.standalone], language=turn.question.language)
+            turn.question = replace(turn.question, entities=found)
+            facts["entities"] = len(found)
+
+    def _retrieve(self, turn: _Turn, corpus: Corpus) -> None:
+        """5 retrieve: dense, lexical and entity legs under the caller's filters, fused, without duplicates."""
+        turn.found = retrieve.retrieve(
+            turn.question,
+            corpus=corpus,
+            embedder=self._embedder(corpus.fingerprint),
+            options=self._settings.retrieval,
+            top_k=turn.ask.top_k or self._settings.retrieval.top_k,
+            where=turn.ask.filters,
+            trace=turn.trace,
+        )
+        turn.dropped += turn.found.dropped
+
+    def _screen_evidence(self, turn: _Turn) -> None:
+        """6 screen evidence: a poisoned passage is dropped, the others stay."""
+        with turn.trace.step("screen_evidence") as facts:
+            for item in turn.found.evidence:
+                part = f"passage:{item.passage.id}"
+                verdicts = self._screen.judge(
+                    item.passage.text, part=part, origin="passage", language=turn.question.language
+                )
+                turn.verdicts += verdicts
+                if worst(verdicts) in ("drop", "block"):
+                    reason = next(v for v in verdicts if v.action in ("drop", "block"))
+                    turn.dropped.append(Dropped(item.passage.id, "screen", f"{reason.check}: {reason.reason}"))
+            facts["dropped"] = len(turn.found.evidence) - len(turn.used)
+
+    def _compose(self, turn: _Turn) -> None:
+        """7 compose: the prompt within the token budget, with placeholders for private values."""
+        with turn.trace.step("compose") as facts:
+            question, past = self._without_private_values(turn)
+            turn.prompt, dropped = prompt.compose(
+                question,
+                evidence=[replace(item, passage=self._redacted(item.passage, turn)) for item in turn.used],
+                history=past,
+                budget=self._settings.prompting.budget_tokens,
+                nonce=secrets.token_hex(4),
+                count_tokens=self._embedder(None).count_tokens,
+            )
+            turn.dropped += dropped
+            turn.messages = prompt.render(turn.prompt)
+            facts["tokens"], facts["passages"] = turn.prompt.tokens, len(turn.prompt.evidence)
+
+    def _without_private_values(self, turn: _Turn) -> tuple[Question, tuple[Turn, ...]]:
+        past: list[Turn] = []
+        for number, earlier in enumerate(turn.history):
+            verdicts = self._screen.judge(
+                earlier.content, part=f"history:{number}", origin="history", language=turn.question.language
+            )
+            turn.verdicts += verdicts
+            past.append(replace(earlier, content=redact(earlier.content, verdicts, turn.vault)))
+        hide = turn.vault.hide
+        question = turn.question
+        return (
+            replace(
+                question,
+                raw=hide(question.raw),
+                clean=hide(question.clean),
+                standalone=hide(question.standalone),
+                corrected=question.corrected and hide(question.corrected),
+                entities=tuple(replace(e, text=hide(e.text)) for e in question.entities),
+            ),
+            tuple(past),
+        )
+
+    def _redacted(self, passage: Passage, turn: _Turn) -> Passage:
+        verdicts = [v for v in turn.verdicts if v.part == f"passage:{passage.id}"]
+        return replace(passage, text=redact(passage.text, verdicts, turn.vault))
+
+    def _assembler(self, turn: _Turn, corpus: Corpus) -> postprocess.Assembler:
+        return postprocess.Assembler(
+            turn.used,
+            document_text=lambda document_id, version: corpus.document_text(document_id, version=version),
+            language=turn.question.language,
+            restore=turn.vault.restore,
+        )
+
+    def _generate(self, turn: _Turn, assembler: postprocess.Assembler) -> Iterator[Event]:
+        """8 generate and 9 postprocess, interleaved: each sentence is verified and screened before it is shown."""
+        assert turn.prompt is not None
+        if not turn.prompt.evidence:
+            return
+        generator = self._generator(turn.ask.generator or self._settings.models.generator)
+        turn.generator = generator.name
+        waiting: list[postprocess.Piece] = []
+        with turn.trace.step("generate") as facts, closing(generator.stream(turn.prompt)) as chunks:
+            for pieces in self._pieces(turn, assembler, chunks):
+                waiting += pieces
+                if not any(piece.citations for piece in waiting) and not turn.answering:
+                    continue
+                for piece in waiting:
+                    if not self._passes(turn, piece.text):
+                        return
+                    turn.answering = True
+                    yield Delta(piece.text)
+                    yield from (Cited(citation) for citation in piece.citations)
+                waiting.clear()
+            facts["completion_tokens"] = turn.usage.completion_tokens
+
+    def _pieces(
+        self, turn: _Turn, assembler: postprocess.Assembler, chunks: Iterator[Chunk]
+    ) -> Iterator[list[postprocess.Piece]]:
+        for chunk in chunks:
+            turn.usage = chunk.usage or turn.usage
+            yield assembler.feed(chunk.text)
+        yield assembler.close()
+
+    def _passes(self, turn: _Turn, text: str) -> bool:
+        verdicts = self._screen.judge(text, part="answer", origin="answer", language=turn.question.language)
+        turn.verdicts += verdicts
+        return worst(verdicts) != "block"
+
+    def _conclude(self, turn: _Turn, assembler: postprocess.Assembler) -> Answer:
+        """9 postprocess: the answer as a whole, with its outcome."""
+        with turn.trace.step("postprocess") as facts:
+            answer = assembler.answer()
+            if any(v.part == "answer" and v.action == "block" for v in turn.verdicts):
+                answer = Answer(postprocess.in_language(postprocess.REFUSAL, turn.question.language), "refused")
+            facts["citations"], facts["unsupported"] = len(answer.citations), len(answer.support.unsupported)
+        return answer
+
+    def _finish(
+        self, turn: _Turn, *, outcome: ExchangeOutcome, answer: Answer | None = None, error: str | None = None
+    ) -> Exchange:
+        """10 record: the Exchange, whatever the outcome; private values of the question are kept as placeholders."""
+        chat = turn.kind == "chat"
+        exchange = Exchange(
+            trace_id=turn.trace_id,
+            kind=turn.kind,
+            created_at=datetime.now(UTC),
+            collection=turn.ask.collection,
+            question=turn.question,
+            outcome=outcome,
+            caller=turn.ask.caller,
+            conversation_id=turn.ask.conversation_id or (uuid.uuid4().hex if chat else None),
+            message_id=uuid.uuid4().hex if chat else None,
+            change=turn.change,
+            legs=turn.found.legs,
+            ranking=turn.found.ranking,
+            evidence=turn.found.evidence,
+            dropped=tuple(turn.dropped),
+            verdicts=tuple(turn.verdicts),
+            messages=turn.messages,
+            prompt_version=turn.prompt.version if turn.prompt else "",
+            prompt_tokens=turn.prompt.tokens if turn.prompt else 0,
+            generator=turn.generator,
+            answer=answer,
+            usage=turn.usage,
+            steps=(*turn.trace.steps, Step("total", turn.trace.total_ms())),
+            error=error,
+        )
+        question, _ = self._without_private_values(turn)
+        hide = turn.vault.hide
+        recorded = replace(
+            exchange,
+            question=question,
+            legs=tuple(replace(leg, query=hide(leg.query)) for leg in exchange.legs),
+            answer=answer and replace(answer, text=hide(answer.text)),
+        )
+        self._recorder.record(recorded, turns=_turns(recorded) if chat and error is None else ())
+        return exchange
+
+
+def _turns(exchange: Exchange) -> tuple[Turn, ...]:
+    """What an exchange adds to its conversation."""
+    assert exchange.answer is not None
+    return (
+        Turn("user", exchange.question.clean, uuid.uuid4().hex, exchange.trace_id, exchange.created_at),
+        Turn("assistant", exchange.answer.text, exchange.message_id or "", exchange.trace_id, exchange.created_at),
+    )

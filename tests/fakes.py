@@ -1,0 +1,193 @@
+"""Parts that fit the seams, kept in memory: for tests of what lies above them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Generator as Generating
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grounding import analysis
+from grounding.errors import NotFound
+from grounding.filters import Filter
+from grounding.values import (
+    Chunk,
+    Entity,
+    Evidence,
+    Exchange,
+    Fingerprint,
+    FloatMatrix,
+    FloatVector,
+    Hit,
+    Origin,
+    Passage,
+    Prompt,
+    Turn,
+    Verdict,
+)
+
+
+def passage(number: int, text: str, *, start: int = 0, title: str = "Leave", heading: str = "") -> Passage:
+    """A passage of the document `d<number>`, which starts with `start` blanks."""
+    return Passage(
+        id=number,
+        document_id=f"d{number}",
+        source=f"handbook/{number}.md",
+        title=title,
+        version=1,
+        text=text,
+        start=start,
+        end=start + len(text),
+        heading=heading,
+    )
+
+
+def evidence(*passages: Passage) -> tuple[Evidence, ...]:
+    return tuple(Evidence(rank, 1 / rank, item) for rank, item in enumerate(passages, start=1))
+
+
+class HashEmbedder:
+    """Bags of terms, hashed into 64 dimensions."""
+
+    fingerprint = Fingerprint("hash", "1", 64)
+    max_tokens = 500
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        return np.stack([self._embed(text) for text in texts])
+
+    embed_passages = embed_queries
+
+    def _embed(self, text: str) -> FloatVector:
+        vector = np.full(64, 0.01, dtype=np.float32)
+        for term in analysis.terms(text):
+            vector[sum(term.encode()) % 64] += 1
+        return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+class MemoryCorpus:
+    """A Corpus over a list of passages; each is the only passage of its document. Filters are ignored."""
+
+    name = "default"
+    change = 7
+    fingerprint = HashEmbedder.fingerprint
+
+    def __init__(self, *passages: Passage, names: dict[str, tuple[int, ...]] | None = None) -> None:
+        self._passages = {item.id: item for item in passages}
+        self._names = names or {}
+
+    def dense(self, vector: FloatVector, k: int, *, where: Filter | None = None) -> list[Hit]:
+        embedder = HashEmbedder()
+        return _best({p.id: float(embedder.embed_queries([p.text])[0] @ vector) for p in self._passages.values()}, k)
+
+    def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
+        wanted = set(analysis.terms(text))
+        scores = {p.id: float(len(wanted & set(analysis.terms(p.text)))) for p in self._passages.values()}
+        return _best({number: score for number, score in scores.items() if score}, k)
+
+    def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
+        return _best(Counter(float_id for name in names for float_id in self._names.get(name, ())), k)
+
+    def passages(self, ids: Sequence[int]) -> list[Passage]:
+        return [self._passages[number] for number in ids if number in self._passages]
+
+    def document_text(self, document_id: str, *, version: int) -> str | None:
+        for item in self._passages.values():
+            if item.document_id == document_id and item.version == version:
+                return " " * item.start + item.text
+        return None
+
+    def remove(self, number: int) -> None:
+        del self._passages[number]
+
+
+def _best(scores: dict[int, float] | Counter[int], k: int) -> list[Hit]:
+    order = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [Hit(number, float(score)) for number, score in order[:k]]
+
+
+@dataclass
+class Memory:
+    """A Recorder and Conversations in one."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    conversations: dict[str, list[Turn]] = field(default_factory=dict)
+
+    def record(self, exchange: Exchange, *, turns: Sequence[Turn] = ()) -> None:
+        self.exchanges.append(exchange)
+        if exchange.conversation_id and turns:
+            self.conversations.setdefault(exchange.conversation_id, []).extend(turns)
+
+    def turns(self, conversation_id: str, *, limit: int = 40) -> list[Turn]:
+        if conversation_id not in self.conversations:
+            raise NotFound(f"no conversation {conversation_id!r}")
+        return self.conversations[conversation_id][-limit:]
+
+
+class CapitalNames:
+    """Every capitalised word is a PERSON."""
+
+    def extract(self, texts: Sequence[str], *, language: str) -> list[tuple[Entity, ...]]:
+        return [tuple(self._of(text)) for text in texts]
+
+    def _of(self, text: str) -> list[Entity]:
+        found, at = [], 0
+        for word in text.split():
+            at = text.index(word, at)
+            bare = word.strip("?.,!")
+            if bare[:1].isupper():
+                found.append(Entity(bare, "PERSON", at, at + len(bare)))
+            at += len(word)
+        return found
+
+
+class NoSpelling:
+    def correct(self, text: str, *, language: str) -> str | None:
+        return None
+
+
+@dataclass
+class WordCheck:
+    """Acts on every occurrence of a word."""
+
+    name: str
+    word: str
+    action: str
+    origins: frozenset[Origin]
+    version: str = "1"
+    calls: int = 0
+
+    def check(self, text: str, *, part: str, origin: Origin, language: str) -> list[Verdict]:
+        self.calls += 1
+        at, found = text.find(self.word), []
+        while at >= 0:
+            found.append(Verdict(self.name, part, self.action, self.word.upper(), 1.0, at, at + len(self.word)))  # type: ignore[arg-type]
+            at = text.find(self.word, at + 1)
+        return found
+
+
+@dataclass
+class Scripted:
+    """A generator that writes what it is told, in the pieces it is told."""
+
+    pieces: Sequence[str]
+    name: str = "scripted"
+    prompts: list[Prompt] = field(default_factory=list)
+    closed: bool = False
+
+    def stream(self, prompt: Prompt) -> Generating[Chunk, None, None]:
+        self.prompts.append(prompt)
+        try:
+            for piece in self.pieces:
+                yield Chunk(piece)
+        finally:
+            self.closed = True
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, default=str)
