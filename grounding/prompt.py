@@ -28,7 +28,7 @@ You answer questions from passages of documents, and from nothing else.
 ABSTENTION = re.compile(r"^\W*(?:i don['’]?t know|i do not know|わかりません|分かりません)\W*$", re.IGNORECASE)
 """A whole answer that says no more than what SYSTEM asks for where the passages do not answer."""
 
-_FENCE = re.compile(r"<(?=/?\s*passage)", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
 _MESSAGE_TOKENS = 8
 """What a chat format adds to each message, at most; Source: role markers of ChatML, 4 to 7 tokens."""
 
