@@ -239,13 +239,20 @@ class Grounder:
         """3 recall: earlier turns within budget, and the question in a form that stands alone."""
         with turn.trace.step("recall") as facts:
             turns = self._earlier(turn.ask)
-            turn.history = history.window(
+            kept = history.window(
                 turns, budget=self._settings.prompting.history_tokens, count_tokens=self._embedder(None).count_tokens
             )
+            turn.history = tuple(self._without_private_values(turn, past, number) for number, past in enumerate(kept))
             standalone = history.standalone(turn.question.clean, turns)
             turn.question = replace(turn.question, standalone=standalone)
             facts["turns"], facts["in_prompt"] = len(turns), len(turn.history)
             facts["follow_up"] = standalone != turn.question.clean
+
+    def _without_private_values(self, turn: _Turn, past: Turn, number: int) -> Turn:
+        part, language = f"history:{number}", turn.question.language
+        verdicts = self._screen.judge(past.content, part=part, origin="history", language=language)
+        turn.verdicts += verdicts
+        return replace(past, content=redact(past.content, verdicts, turn.vault))
 
     def _earlier(self, ask: Ask) -> list[Turn]:
         turns: Sequence[Turn] = ask.history
@@ -293,11 +300,10 @@ class Grounder:
     def _compose(self, turn: _Turn) -> None:
         """7 compose: the prompt within the token budget, with placeholders for private values."""
         with turn.trace.step("compose") as facts:
-            question, past = self._without_private_values(turn)
             turn.prompt, dropped = prompt.compose(
-                question,
+                self._hidden(turn),
                 evidence=[replace(item, passage=self._redacted(item.passage, turn)) for item in turn.used],
-                history=past,
+                history=turn.history,
                 budget=self._settings.prompting.budget_tokens,
                 nonce=secrets.token_hex(4),
                 count_tokens=self._embedder(None).count_tokens,
@@ -306,26 +312,16 @@ class Grounder:
             turn.messages = prompt.render(turn.prompt)
             facts["tokens"], facts["passages"] = turn.prompt.tokens, len(turn.prompt.evidence)
 
-    def _without_private_values(self, turn: _Turn) -> tuple[Question, tuple[Turn, ...]]:
-        past: list[Turn] = []
-        for number, earlier in enumerate(turn.history):
-            verdicts = self._screen.judge(
-                earlier.content, part=f"history:{number}", origin="history", language=turn.question.language
-            )
-            turn.verdicts += verdicts
-            past.append(replace(earlier, content=redact(earlier.content, verdicts, turn.vault)))
-        hide = turn.vault.hide
-        question = turn.question
-        return (
-            replace(
-                question,
-                raw=hide(question.raw),
-                clean=hide(question.clean),
-                standalone=hide(question.standalone),
-                corrected=question.corrected and hide(question.corrected),
-                entities=tuple(replace(e, text=hide(e.text)) for e in question.entities),
-            ),
-            tuple(past),
+    def _hidden(self, turn: _Turn) -> Question:
+        """The question with placeholders for private values in each of its forms."""
+        question, hide = turn.question, turn.vault.hide
+        return replace(
+            question,
+            raw=hide(question.raw),
+            clean=hide(question.clean),
+            standalone=hide(question.standalone),
+            corrected=question.corrected and hide(question.corrected),
+            entities=tuple(replace(entity, text=hide(entity.text)) for entity in question.entities),
         )
 
     def _redacted(self, passage: Passage, turn: _Turn) -> Passage:
@@ -414,11 +410,10 @@ class Grounder:
             steps=(*turn.trace.steps, Step("total", turn.trace.total_ms())),
             error=error,
         )
-        question, _ = self._without_private_values(turn)
         hide = turn.vault.hide
         recorded = replace(
             exchange,
-            question=question,
+            question=self._hidden(turn),
             legs=tuple(replace(leg, query=hide(leg.query)) for leg in exchange.legs),
             answer=answer and replace(answer, text=hide(answer.text)),
         )

@@ -5,9 +5,16 @@ Source: sentencex (MIT), which splits without changing a character; what it give
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sentencex import get_sentence_boundaries
+
+_LIST_OR_HEADING = re.compile(r"[ \t]*(?:[-*+•・#|>]|\d|$)")
+_FIELD = re.compile(r"[ \t]*\w[\w /.()-]{0,40}:[ \t]")
+_TABLE = re.compile(r"[ \t]*[#|]|.*[ \t]\|[ \t]")
+_SHORT_LINE = 45
+"""Characters of a line that ends before it is full, unlike the lines of a wrapped paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +40,32 @@ def sentences(text: str, *, language: str = "en") -> list[Span]:
 
 
 def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """A stretch cut where a line ends and the next begins a list item, heading or table row; trimmed; never empty."""
+    """A stretch cut at those line breaks that end something; trimmed; never empty."""
     pieces: list[tuple[int, int]] = []
     at = start
     position = text.find("\n", start, end)
     while position != -1:
-        rest = text[position + 1 : position + 8].lstrip(" \t")
-        line = text[at:position].lstrip(" \t")
-        if not rest or rest[0] in "-*+•・#|>\n" or rest[:1].isdigit() or line[:1] in ("#", "|"):
+        following = text.find("\n", position + 1, end)
+        if _ends(text[at:position].rsplit("\n", 1)[-1], text[position + 1 : following if following != -1 else end]):
             pieces.append((at, position))
             at = position + 1
-        position = text.find("\n", position + 1, end)
+        position = following
     pieces.append((at, end))
-    trimmed = []
-    for left, right in pieces:
-        while left < right and text[left].isspace():
-            left += 1
-        while right > left and text[right - 1].isspace():
-            right -= 1
-        if left < right:
-            trimmed.append((left, right))
-    return trimmed
+    return [trimmed for left, right in pieces if (trimmed := _trim(text, left, right))[0] < trimmed[1]]
+
+
+def _ends(line: str, following: str) -> bool:
+    """Whether a sentence ends with this line though it has no full stop: before a list item, a heading or a field, in
+    a table, and after a short line that the next one does not go on from."""
+    if _LIST_OR_HEADING.match(following) or _FIELD.match(following) or _TABLE.match(following) or _TABLE.match(line):
+        return True
+    short = len(line) <= _SHORT_LINE and not line.rstrip().endswith((",", "、", "，", "-", "–"))
+    return short and not following.lstrip()[:1].islower()
+
+
+def _trim(text: str, left: int, right: int) -> tuple[int, int]:
+    while left < right and text[left].isspace():
+        left += 1
+    while right > left and text[right - 1].isspace():
+        right -= 1
+    return left, right

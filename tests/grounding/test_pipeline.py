@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from grounding import postprocess
+from grounding.errors import GeneratorFailed, InvalidRequest, NotFound
+from grounding.pipeline import Ask, Cited, Delta, Done, EvidenceFound, Grounder
+from grounding.ports import Corpus, SafetyCheck
+from grounding.settings import Settings
+from grounding.values import Chunk, Prompt, Turn
+from tests.fakes import CapitalNames, HashEmbedder, Memory, MemoryCorpus, NoSpelling, Scripted, WordCheck, passage
+
+CORPUS = MemoryCorpus(
+    passage(1, "Employees in the EU may carry over five days.", start=4),
+    passage(2, "Employees in Japan may carry over ten days."),
+    passage(3, "The canteen opens at noon and serves soup."),
+    names={"japan": (2,)},
+)
+
+
+class Setup:
+    """A Grounder over memory, with what it was given within reach."""
+
+    def __init__(
+        self,
+        *pieces: str,
+        corpus: Corpus = CORPUS,
+        checks: Sequence[SafetyCheck] = (),
+        generator: Scripted | None = None,
+    ) -> None:
+        self.memory = Memory()
+        self.model = generator or Scripted(pieces)
+        self.grounder = Grounder(
+            settings=Settings(home=Path("unused")),
+            corpora=self.corpora,
+            conversations=self.memory,
+            recorder=self.memory,
+            embedder=lambda fingerprint: HashEmbedder(),
+            extractor=CapitalNames(),
+            checks=checks,
+            spelling=NoSpelling(),
+            language_of=lambda text: "ja" if any("\u3040" <= c <= "\u30ff" for c in text) else "en",
+            generator=lambda name: self.model,
+        )
+        self._corpus = corpus
+
+    def corpora(self, name: str) -> Corpus:
+        if name != "default":
+            raise NotFound(f"no collection {name!r}")
+        return self._corpus
+
+
+def test_an_answer_is_cited_recorded_and_remembered() -> None:
+    setup = Setup("Employees in Japan may carry ", "over ten days [1].")
+    exchange = setup.grounder.answer(Ask("How many days may employees in Japan carry over?"))
+    assert exchange.answer is not None
+    assert exchange.outcome == "answered"
+    assert exchange.answer.text == "Employees in Japan may carry over ten days [1]."
+    assert exchange.answer.citations[0].document_id == "d2"
+    assert setup.memory.exchanges == [exchange]
+    turns = setup.memory.turns(exchange.conversation_id or "")
+    assert [(t.role, t.trace_id) for t in turns] == [("user", exchange.trace_id), ("assistant", exchange.trace_id)]
+
+
+def test_every_step_is_timed_and_named() -> None:
+    exchange = Setup("Employees in Japan may carry over ten days [1].").grounder.answer(Ask("carry over in Japan?"))
+    assert [step.name for step in exchange.steps] == [
+        "preprocess",
+        "screen",
+        "recall",
+        "recognise",
+        "embed",
+        "dense",
+        "lexical",
+        "entity",
+        "fuse",
+        "screen_evidence",
+        "compose",
+        "generate",
+        "postprocess",
+        "total",
+    ]
+    assert exchange.change == 7
+    assert exchange.messages[-1].content.endswith("Question: carry over in Japan?")
+
+
+def test_a_stream_shows_nothing_before_a_citation_holds() -> None:
+    setup = Setup("Pigs fly. ", "Employees in Japan may ", "carry over ten days [1]. ", "Soup is red.")
+    events = list(setup.grounder.stream(Ask("carry over in Japan?")))
+    assert isinstance(events[0], EvidenceFound)
+    assert isinstance(events[-1], Done)
+    answer = events[-1].exchange.answer
+    assert answer is not None
+    shown = "".join(event.text for event in events if isinstance(event, Delta))
+    assert postprocess.tidy(shown) == answer.text
+    assert [e.citation for e in events if isinstance(e, Cited)] == list(answer.citations)
+    assert answer.support.unsupported == ("Pigs fly.", "Soup is red.")
+    assert answer.outcome == "partial"
+
+
+def test_an_answer_that_nothing_supports_is_not_shown() -> None:
+    setup = Setup("The moon is made of cheese [1]. ", "It is quite round [2].")
+    deltas = [e.text for e in setup.grounder.stream(Ask("carry over in Japan?")) if isinstance(e, Delta)]
+    assert deltas == [postprocess.NO_ANSWER["en"]]
+
+
+def test_without_evidence_no_model_is_asked() -> None:
+    setup = Setup("Anything.", corpus=MemoryCorpus())
+    exchange = setup.grounder.answer(Ask("日本では何日ですか"))
+    assert exchange.outcome == "abstained"
+    assert exchange.answer is not None
+    assert exchange.answer.text == postprocess.NO_ANSWER["ja"]
+    assert setup.model.prompts == []
+
+
+def test_a_follow_up_is_searched_with_what_it_leans_on_and_sees_the_history() -> None:
+    setup = Setup("Employees in Japan may carry over ten days [1].")
+    first = setup.grounder.answer(Ask("How many days may employees in the EU carry over?"))
+    second = setup.grounder.answer(Ask("And in Japan?", conversation_id=first.conversation_id))
+    assert second.question.standalone.splitlines() == [first.question.clean, "And in Japan?"]
+    assert second.evidence[0].passage.id in (1, 2)
+    assert [message.role for message in second.messages] == ["system", "user", "assistant", "user"]
+    assert "[1]" not in second.messages[2].content
+    assert len(setup.memory.turns(first.conversation_id or "")) == 4
+
+
+def test_a_conversation_may_be_started_under_a_name_of_the_callers() -> None:
+    setup = Setup("Employees in Japan may carry over ten days [1].")
+    assert setup.grounder.answer(Ask("carry over in Japan?", conversation_id="mine")).conversation_id == "mine"
+    assert len(setup.memory.turns("mine")) == 2
+
+
+def test_a_blocked_question_is_refused_politely_and_reaches_nothing() -> None:
+    setup = Setup("No.", checks=[WordCheck("toxicity", "damn", "block", frozenset({"question"}))])
+    exchange = setup.grounder.answer(Ask("damn Japan"))
+    assert exchange.outcome == "refused"
+    assert exchange.answer is not None
+    assert exchange.answer.text == postprocess.REFUSAL["en"]
+    assert exchange.evidence == ()
+    assert setup.model.prompts == []
+    assert setup.memory.exchanges[0].verdicts[0].check == "toxicity"
+
+
+def test_a_poisoned_passage_costs_itself_and_not_the_answer() -> None:
+    check = WordCheck("injection", "soup", "drop", frozenset({"passage"}))
+    setup = Setup("Employees in Japan may carry over ten days [1].", checks=[check])
+    exchange = setup.grounder.answer(Ask("carry over soup in Japan?"))
+    assert exchange.outcome == "answered"
+    assert [(d.passage_id, d.stage, d.reason) for d in exchange.dropped] == [(3, "screen", "injection: SOUP")]
+    assert "soup" not in exchange.messages[-1].content.split("Question:")[0]
+
+
+def test_a_passage_is_judged_once() -> None:
+    check = WordCheck("injection", "soup", "drop", frozenset({"passage"}))
+    setup = Setup("x", checks=[check])
+    setup.grounder.answer(Ask("carry over in Japan?"))
+    calls = check.calls
+    setup.grounder.answer(Ask("carry over in the EU?"))
+    assert check.calls == calls == 3
+
+
+def test_private_values_reach_neither_the_model_nor_the_record() -> None:
+    origins: frozenset[str] = frozenset({"question", "history", "passage", "answer"})
+    check = WordCheck("pii", "ada@example.org", "redact", origins)  # type: ignore[arg-type]
+    corpus = MemoryCorpus(passage(1, "The desk of ada@example.org is in room 4.", start=3))
+    setup = Setup(corpus=corpus, checks=[check])
+    setup.model.pieces = ("The desk of <ADA_EXAMPLE_ORG_1> is in room 4 [1].",)
+    exchange = setup.grounder.answer(Ask("Where is the desk of ada@example.org?"))
+    assert "ada@example.org" not in repr(setup.model.prompts)
+    assert exchange.answer is not None
+    assert exchange.answer.text == "The desk of ada@example.org is in room 4 [1]."
+    assert exchange.answer.citations[0].quote == "The desk of ada@example.org is in room 4."
+    (recorded,) = setup.memory.exchanges
+    assert "ada@example.org" not in repr((recorded.question, recorded.legs, recorded.messages))
+    assert recorded.answer is not None
+    assert "ada@example.org" not in recorded.answer.text
+    assert "ada@example.org" not in repr(setup.memory.conversations)
+    assert exchange.question.raw == "Where is the desk of ada@example.org?"
+
+
+def test_an_offensive_answer_is_not_shown() -> None:
+    setup = Setup(
+        "Employees in Japan may carry over ten days, damn [1].",
+        checks=[WordCheck("toxicity", "damn", "block", frozenset({"answer"}))],
+    )
+    exchange = setup.grounder.answer(Ask("carry over in Japan?"))
+    assert exchange.outcome == "refused"
+    assert exchange.answer is not None
+    assert exchange.answer.text == postprocess.REFUSAL["en"]
+
+
+def test_a_model_that_fails_is_recorded_and_raised() -> None:
+    class Fails(Scripted):
+        def stream(self, prompt: Prompt):  # type: ignore[no-untyped-def]
+            yield Chunk("Employees in Japan ")
+            raise GeneratorFailed("the model did not answer within 5 s")
+
+    setup = Setup(generator=Fails(()))
+    with pytest.raises(GeneratorFailed):
+        setup.grounder.answer(Ask("carry over in Japan?"))
+    assert setup.memory.exchanges[0].outcome == "failed"
+    assert setup.memory.exchanges[0].error == "generator_failed: the model did not answer within 5 s"
+    assert setup.memory.conversations == {}
+
+
+def test_a_client_that_leaves_stops_the_model_and_leaves_a_record() -> None:
+    setup = Setup(
+        "Employees in Japan may carry over ten days [1]. ", "Employees in the EU ", "may carry ", "over five."
+    )
+    events = setup.grounder.stream(Ask("carry over in Japan?"))
+    for event in events:
+        if isinstance(event, Delta):
+            break
+    events.close()  # type: ignore[attr-defined]
+    assert setup.model.closed
+    (exchange,) = setup.memory.exchanges
+    assert (exchange.outcome, exchange.error) == ("partial", "closed by the client")
+
+
+def test_search_is_retrieval_alone_and_is_recorded() -> None:
+    setup = Setup("unused")
+    exchange = setup.grounder.search(Ask("carry over in Japan?", top_k=2))
+    assert exchange.outcome == "found"
+    assert len(exchange.evidence) == 2
+    assert exchange.evidence[0].signals.entity is not None
+    assert setup.memory.exchanges == [exchange]
+    assert setup.model.prompts == []
+
+
+def test_ground_gives_the_prompt_without_asking_a_model() -> None:
+    setup = Setup("unused")
+    exchange = setup.grounder.ground(Ask("carry over in Japan?"))
+    assert exchange.outcome == "ready"
+    assert exchange.messages[0].role == "system"
+    assert exchange.prompt_tokens > 0
+    assert setup.model.prompts == []
+
+
+def test_history_of_the_callers_own_counts_where_there_is_no_conversation() -> None:
+    setup = Setup("unused")
+    asked = Ask("And in Japan?", history=(Turn("user", "How many days may employees in the EU carry over?"),))
+    assert setup.grounder.search(asked).question.standalone.startswith("How many days")
+
+
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [(Ask("x", top_k=0), InvalidRequest), (Ask(" "), InvalidRequest), (Ask("x", collection="nope"), NotFound)],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_recorded(ask: Ask, error: type[Exception]) -> None:
+    setup = Setup()
+    with pytest.raises(error):
+        setup.grounder.answer(ask)
+    assert setup.memory.exchanges == []
