@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 HOME = HERE.parent / ".demo"
-GROUNDING = [sys.executable, "-m", "api.cli"]
+GROUNDING = [str(Path(sys.executable).with_name("grounding"))]
 PORT = 8641
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from grounding.values import Entity
 
 LABELS = (
     "PERSON",
@@ -33,3 +37,17 @@ def normalise(name: str) -> str:
     text = " ".join(text.split()).strip(_EDGES)
     text = _POSSESSIVE.sub("", _ARTICLE.sub("", text))
     return text.strip(_EDGES)
+
+
+def without_overlaps(entities: Iterable[Entity]) -> tuple[Entity, ...]:
+    """Those that overlap none before them in `entities` (so the preferred come first), in order of their start."""
+    kept: list[Entity] = []
+    starts: list[int] = []
+    for entity in entities:
+        at = bisect_left(starts, entity.start)
+        free_before = at == 0 or kept[at - 1].end <= entity.start
+        free_after = at == len(kept) or entity.end <= kept[at].start
+        if free_before and free_after and entity.start < entity.end:
+            kept.insert(at, entity)
+            starts.insert(at, entity.start)
+    return tuple(kept)

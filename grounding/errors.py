@@ -85,7 +85,7 @@ class CollectionBusy(StoreError):
 class LoadError(GroundingError):
     """One source could not become documents.
 
-    `source` is the source key, `stage` one of load, chunk, embed, store; `reason` a short stable word
+    `source` is the source key, `stage` one of load, chunk, embed, entities, store; `reason` a short stable word
     ("empty", "binary", "encoding", "json", "too_large", ...); `detail` a sentence for a person.
     """
 

@@ -1,0 +1,283 @@
+"""The one composition root: settings -> a running service. Nothing else builds parts or reads settings.
+
+Building loads no model: each part loads at its first use, or all of them by `Service.warm_up`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from api.background import Background
+from grounding import evaluate, plugins
+from grounding.errors import ConfigurationError, GroundingError, InvalidRequest, NotFound
+from grounding.pipeline import Grounder
+from grounding.ports import Embedder, Generator, Recorder
+from grounding.settings import Settings
+from grounding.values import Fingerprint
+from ingest import job
+from ingest.report import Progress, Report
+from store.open import Store, open_store
+
+logger = logging.getLogger(__name__)
+
+_SAMPLE = "When does it open?"
+
+
+class Models:
+    """The models of one process, each made at its first use and kept. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._embedders: dict[str, Embedder] = {}
+        self._generators: dict[str, Generator] = {}
+        self.extractor = plugins.entity_extractor(settings=settings)
+        self.checks = plugins.safety_checks(settings=settings)
+        self.spelling = plugins.spelling(settings=settings)
+        self.language_of = plugins.language_detector(settings=settings)
+
+    def embedder(self, fingerprint: Fingerprint | None = None) -> Embedder:
+        """The embedder whose vectors have this fingerprint, by default that of the settings.
+
+        Raises ConfigurationError if the model of that name makes other vectors now.
+        """
+        chosen = self._embedder(self._settings.models.embedder)
+        if fingerprint is None or chosen.fingerprint == fingerprint:
+            return chosen
+        other = self._embedder(fingerprint.name)
+        if other.fingerprint != fingerprint:
+            raise ConfigurationError(
+                f"the collection holds vectors of {fingerprint}, and the model {fingerprint.name!r} makes vectors of "
+                f"{other.fingerprint}: install the version it was ingested with, or ingest into a new collection"
+            )
+        return other
+
+    def generator(self, name: str) -> Generator:
+        """The generator of this name. Raises ConfigurationError, MissingDependency."""
+        embedder = self.embedder()
+        with self._lock:
+            if name not in self._generators:
+                self._generators[name] = plugins.generator(name, settings=self._settings, embedder=embedder)
+            return self._generators[name]
+
+    def _embedder(self, name: str) -> Embedder:
+        with self._lock:
+            if name not in self._embedders:
+                self._embedders[name] = plugins.embedder(name, settings=self._settings)
+            return self._embedders[name]
+
+
+class Readiness:
+    """What a service still lacks, by name, with the reason. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lacking: dict[str, str] = {"models": "not loaded yet"}
+        self._lock = threading.Lock()
+
+    def expect(self, names: Sequence[str]) -> None:
+        """From now on exactly these are lacking: they are being loaded."""
+        with self._lock:
+            self._lacking = dict.fromkeys(names, "loading")
+
+    def there(self, name: str) -> None:
+        """One more is loaded."""
+        with self._lock:
+            self._lacking.pop(name, None)
+
+    def failed(self, name: str, reason: str) -> None:
+        """One could not be loaded."""
+        with self._lock:
+            self._lacking[name] = reason
+
+    def missing(self) -> list[str]:
+        """A line for each that is lacking; empty when all is there."""
+        with self._lock:
+            return [f"{name}: {reason}" for name, reason in self._lacking.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: the parts, and what is done with several of them at once."""
+
+    settings: Settings
+    store: Store
+    models: Models
+    grounder: Grounder
+    readiness: Readiness
+    background: Background
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops the background and lets go of the store."""
+        self.background.stop()
+        self.store.close()
+
+    def ingest(
+        self,
+        sources: Sequence[str],
+        *,
+        collection: str,
+        prune: bool = False,
+        dry_run: bool = False,
+        workers: int = 1,
+        progress: Callable[[Progress], None] | None = None,
+        job_id: str | None = None,
+    ) -> Report:
+        """Ingests sources into a collection, with the embedder of the vectors it holds."""
+        return job.run(
+            sources,
+            collection=collection,
+            store=self.store,
+            embedder=self.models.embedder(self._fingerprint(collection)),
+            extractor=self.models.extractor,
+            language_of=self.models.language_of,
+            settings=self.settings,
+            prune=prune,
+            dry_run=dry_run,
+            workers=workers,
+            progress=progress,
+            job_id=job_id,
+        )
+
+    def ingest_records(
+        self,
+        records: Sequence[Mapping[str, object]],
+        *,
+        origin: str,
+        collection: str,
+        progress: Callable[[Progress], None] | None = None,
+        job_id: str | None = None,
+    ) -> Report:
+        """Ingests records `{"id", "title", "text", "metadata"}`, whose source keys begin with `origin`."""
+        return job.run_documents(
+            records,
+            origin=origin,
+            collection=collection,
+            store=self.store,
+            embedder=self.models.embedder(self._fingerprint(collection)),
+            extractor=self.models.extractor,
+            language_of=self.models.language_of,
+            settings=self.settings,
+            progress=progress,
+            job_id=job_id,
+        )
+
+    def unrecorded(self) -> Grounder:
+        """A grounder that leaves no trace of what it is asked."""
+        return _grounder(self.settings, self.store, self.models, recorder=evaluate.Unrecorded())
+
+    def require_offered(self, generator: str) -> None:
+        """Raises InvalidRequest for a generator that callers over the network may not choose: a name that imports a
+        module is for the settings alone."""
+        if generator != self.settings.models.generator and not plugins.is_known_generator(generator):
+            raise InvalidRequest(f"generator: {generator[:60]!r} is not offered; leave it out for the default")
+
+    def warm_up(self) -> None:
+        """Loads models and indexes; what cannot be loaded is kept as the reason for not being ready."""
+        parts = dict(self._parts())
+        self.readiness.expect(list(parts))
+        for name, load in parts.items():
+            try:
+                load()
+            except GroundingError as error:
+                logger.error("%s: %s", name, error)
+                self.readiness.failed(name, str(error))
+            else:
+                self.readiness.there(name)
+
+    def missing(self) -> list[str]:
+        """What the service lacks to be ready, a line each."""
+        ready, reason = self.store.ready()
+        return self.readiness.missing() + ([] if ready else [f"store: {reason}"])
+
+    def _parts(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        yield f"embedder {self.settings.models.embedder}", self._load_embedder
+        yield "entities", self._load_extractor
+        yield "safety checks", self._load_checks
+        yield "spelling", self._load_spelling
+        for info in self.store.collections.list():
+            yield f"collection {info.name}", partial(self._load_collection, info.name)
+
+    def _load_embedder(self) -> None:
+        self.models.embedder().embed_queries([_SAMPLE])
+
+    def _load_extractor(self) -> None:
+        for language in self.settings.models.entities:
+            self.models.extractor.extract([_SAMPLE], language=language)
+
+    def _load_checks(self) -> None:
+        for check in self.models.checks:
+            for origin in check.origins:
+                check.check(_SAMPLE, part=origin, origin=origin, language="en")
+
+    def _load_spelling(self) -> None:
+        self.models.spelling.correct(_SAMPLE, language=self.models.language_of(_SAMPLE))
+
+    def _load_collection(self, name: str) -> None:
+        corpus = self.store.corpus(name)
+        corpus.lexical(_SAMPLE, 1)
+        if corpus.fingerprint is not None:
+            (vector,) = self.models.embedder(corpus.fingerprint).embed_queries([_SAMPLE])
+            corpus.dense(vector, 1)
+
+    def _fingerprint(self, collection: str) -> Fingerprint | None:
+        """Of the vectors in a collection; None for one that is new or empty."""
+        try:
+            return self.store.collections.get(collection).fingerprint
+        except NotFound:
+            return None
+
+
+def build(settings: Settings) -> Service:
+    """The service of these settings. Opens the store, loads no model. Raises ConfigurationError, StoreError."""
+    store = open_store(home=settings.home, database_url=database_url(settings))
+    models = Models(settings)
+    return Service(
+        settings=settings,
+        store=store,
+        models=models,
+        grounder=_grounder(settings, store, models, recorder=store.exchanges),
+        readiness=Readiness(),
+        background=Background(),
+    )
+
+
+def database_url(settings: Settings) -> str | None:
+    """The URL of the database, None for the embedded one."""
+    return settings.database_url.get_secret_value() if settings.database_url else None
+
+
+def configure_logging(settings: Settings) -> None:
+    """Logs to stderr at the level of the settings. Libraries never below warnings: some log what users wrote."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in ("api", "grounding", "ingest", "store"):
+        logging.getLogger(name).setLevel(settings.log_level.upper())
+
+
+def _grounder(settings: Settings, store: Store, models: Models, *, recorder: Recorder) -> Grounder:
+    return Grounder(
+        settings=settings,
+        corpora=store.corpus,
+        conversations=store.conversations,
+        recorder=recorder,
+        embedder=models.embedder,
+        extractor=models.extractor,
+        checks=models.checks,
+        spelling=models.spelling,
+        language_of=models.language_of,
+        generator=models.generator,
+    )

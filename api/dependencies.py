@@ -1,0 +1,22 @@
+"""What routes ask for: the service, and a caller with a scope."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias, cast
+
+from fastapi import Depends, Request
+
+from api.auth import Caller, Require
+from api.compose import Service
+
+
+def service(request: Request) -> Service:
+    """The running service of this application."""
+    return cast(Service, request.app.state.service)
+
+
+Serving: TypeAlias = Annotated[Service, Depends(service)]
+Searcher: TypeAlias = Annotated[Caller, Depends(Require("search"))]
+Chatter: TypeAlias = Annotated[Caller, Depends(Require("chat"))]
+Ingester: TypeAlias = Annotated[Caller, Depends(Require("ingest"))]
+Administrator: TypeAlias = Annotated[Caller, Depends(Require("admin"))]

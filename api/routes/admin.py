@@ -1,0 +1,177 @@
+"""The admin pages: what was asked, what was found and why, as HTML for a browser and as JSON for programs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Literal, cast
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from jinja2 import Environment
+from pydantic import TypeAdapter
+
+from api import pages, problems
+from api.auth import COOKIE, SESSION_SECONDS, Gate
+from api.compose import Service
+from api.dependencies import Administrator, Serving
+from api.schemas import Listing, SummaryJson
+from grounding.errors import GroundingError, NotAllowed, NotAuthenticated, NotFound
+from grounding.values import Exchange, Passage
+
+router = APIRouter(prefix="/admin", tags=["admin"])
+
+HOME = "/admin/retrievals"
+OUTCOMES = ("answered", "partial", "abstained", "refused", "found", "no_evidence", "ready", "failed")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+AsFormat = Annotated[Literal["json", "html"] | None, Query(alias="format", description="default: by Accept")]
+
+
+@router.get("/retrievals", response_model=Listing[SummaryJson], responses={200: {"content": {"text/html": {}}}})
+def list_retrievals(
+    request: Request,
+    service: Serving,
+    caller: Administrator,
+    conversation: str = "",
+    collection: str = "",
+    outcome: str = "",
+    q: str = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    cursor: str = "",
+    as_format: AsFormat = None,
+) -> Listing[SummaryJson] | Response:
+    """What was asked, newest first; `q` is a part of the question."""
+    page = service.store.exchanges.list(
+        conversation=conversation or None,
+        collection=caller.only_collection(collection or None),
+        outcome=outcome or None,
+        q=q or None,
+        limit=limit,
+        cursor=cursor or None,
+    )
+    if not _as_html(request, as_format):
+        return Listing(data=[SummaryJson.model_validate(item) for item in page.items], next_cursor=page.next_cursor)
+    wanted = {"conversation": conversation, "collection": collection, "outcome": outcome, "q": q, "limit": str(limit)}
+    chosen = {name: value for name, value in wanted.items() if value and (name, value) != ("limit", "50")}
+    following = urlencode(chosen | {"cursor": page.next_cursor}) if page.next_cursor else ""
+    return html(
+        request,
+        "retrievals.html",
+        items=page.items,
+        wanted=wanted,
+        filtered=bool(set(chosen) - {"limit"}),
+        newest=f"?{urlencode(chosen)}",
+        older=f"?{following}" if following else "",
+        later=bool(cursor),
+        collections=[info.name for info in service.store.collections.list() if caller.sees(info.name)],
+        outcomes=OUTCOMES,
+    )
+
+
+@router.get("/retrievals/{trace_id}", response_model=Exchange, responses={200: {"content": {"text/html": {}}}})
+def show_retrieval(
+    trace_id: str, request: Request, service: Serving, caller: Administrator, as_format: AsFormat = None
+) -> Response:
+    """The whole record of one turn."""
+    exchange = service.store.exchanges.get(trace_id)
+    if not caller.sees(exchange.collection):
+        raise NotFound(f"trace {trace_id[:200]!r} is not known")
+    if _as_html(request, as_format):
+        page = pages.retrieval_page(exchange, _others(exchange, service=service))
+        return html(request, "retrieval.html", page=page, leg_names=pages.LEGS)
+    return Response(
+        TypeAdapter(Exchange).dump_json(exchange), media_type="application/json", headers={"Vary": "Accept"}
+    )
+
+
+@router.get("/login", include_in_schema=False)
+def sign_in_page(request: Request, following: Annotated[str, Query(alias="next")] = HOME) -> Response:
+    """A form for the key of an administrator."""
+    return html(request, "login.html", following=_local(following), error="")
+
+
+@router.post("/login", include_in_schema=False)
+def sign_in(
+    request: Request, key: Annotated[str, Form()] = "", following: Annotated[str, Form(alias="next")] = HOME
+) -> Response:
+    """Exchanges an admin key for a session cookie, which is of use on these pages alone."""
+    if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        raise NotAllowed("the sign-in form of another site was refused")
+    try:
+        session = cast(Gate, request.app.state.gate).sign_in(key)
+    except GroundingError as error:
+        if not isinstance(error, NotAuthenticated | NotAllowed):
+            raise
+        status = problems.status_of(error)
+        return html(request, "login.html", status=status, following=_local(following), error=str(error))
+    response = RedirectResponse(_local(following), HTTPStatus.SEE_OTHER)
+    secure = request.url.scheme == "https"
+    response.set_cookie(
+        COOKIE, session, max_age=SESSION_SECONDS, path="/admin", httponly=True, samesite="strict", secure=secure
+    )
+    return response
+
+
+@router.post("/logout", include_in_schema=False)
+def sign_out() -> Response:
+    """Forgets the session cookie."""
+    response = RedirectResponse("/admin/login", HTTPStatus.SEE_OTHER)
+    response.delete_cookie(COOKIE, path="/admin", httponly=True, samesite="strict")
+    return response
+
+
+@router.get("/style.css", include_in_schema=False)
+def style() -> Response:
+    """The style sheet of all pages."""
+    return _file("style.css", media_type="text/css")
+
+
+@router.get("/icon.svg", include_in_schema=False)
+def icon() -> Response:
+    """The icon in the browser's tab."""
+    return _file("icon.svg", media_type="image/svg+xml")
+
+
+async def html_problem(request: Request, error: Exception) -> Response:
+    """For a browser on these pages: the way to the sign-in, or the error as a page."""
+    assert isinstance(error, GroundingError)
+    if isinstance(error, NotAuthenticated):
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/admin/login?next={quote(target)}", HTTPStatus.SEE_OTHER)
+    return html(request, "problem.html", status=problems.status_of(error), problem=problems.body_of(error))
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person with a browser looks at an admin page."""
+    return request.url.path.startswith("/admin/") and _as_html(request, request.query_params.get("format"))
+
+
+def html(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """A page that loads nothing from elsewhere and is kept nowhere."""
+    environment = cast(Environment, request.app.state.templates)
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store", "Vary": "Accept"}
+    return HTMLResponse(environment.get_template(template).render(values), status, headers=headers)
+
+
+def _file(name: str, *, media_type: str) -> Response:
+    return FileResponse(pages.WEB / name, media_type=media_type, headers={"Cache-Control": "max-age=300"})
+
+
+def _others(exchange: Exchange, *, service: Service) -> list[Passage]:
+    """Passages that the page names and the record does not hold, as far as the collection still has them."""
+    try:
+        return service.store.corpus(exchange.collection).passages(pages.shown_ids(exchange))
+    except NotFound:
+        return []
+
+
+def _as_html(request: Request, as_format: str | None) -> bool:
+    return as_format == "html" or (as_format is None and "text/html" in request.headers.get("accept", ""))
+
+
+def _local(target: str) -> str:
+    """Where to go after the sign-in: an admin page of this server, whatever the link said."""
+    return target if target.startswith("/admin/") and "\\" not in target and target.isprintable() else HOME

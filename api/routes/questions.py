@@ -1,0 +1,132 @@
+"""Questions: /v1/search, /v1/ground, /v1/chat."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Generator
+from typing import cast
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from api import problems
+from api.auth import Caller
+from api.compose import Service
+from api.dependencies import Chatter, Searcher, Serving
+from api.schemas import ChatRequest, ChatResponse, CitationJson, GroundResponse, SearchRequest, SearchResponse, passages
+from grounding import filters
+from grounding.errors import GroundingError, InvalidRequest, NotFound
+from grounding.pipeline import Ask, Cited, Delta, Done, Event, EvidenceFound
+from store.conversations import Conversation
+
+logger = logging.getLogger(__name__)
+router = APIRouter(prefix="/v1", tags=["questions"])
+
+DEFAULT_COLLECTION = "default"
+
+
+@router.post("/search")
+def search(body: SearchRequest, service: Serving, caller: Searcher) -> SearchResponse:
+    """Retrieval alone: the passages that fit a question best."""
+    ask = Ask(
+        text=body.query,
+        collection=_collection(body.collection, body.conversation_id, service=service, caller=caller),
+        top_k=body.top_k,
+        filters=filters.parse(body.filters or {}),
+        conversation_id=body.conversation_id,
+        history=tuple(turn.turn() for turn in body.history),
+        caller=caller.id,
+    )
+    return SearchResponse.of(service.grounder.search(ask))
+
+
+@router.post("/ground")
+def ground(body: ChatRequest, service: Serving, caller: Searcher) -> GroundResponse:
+    """The augmented prompt as messages, for a model of the caller's own."""
+    if body.stream:
+        raise InvalidRequest("stream: /v1/ground answers as a whole; leave it out")
+    return GroundResponse.of(service.grounder.ground(_ask(body, service=service, caller=caller)))
+
+
+@router.post(
+    "/chat",
+    response_model=ChatResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+def chat(body: ChatRequest, request: Request, service: Serving, caller: Chatter) -> ChatResponse | Response:
+    """A grounded answer with verified citations, whole or as server-sent events."""
+    ask = _ask(body, service=service, caller=caller)
+    if not body.stream:
+        return ChatResponse.of(service.grounder.answer(ask))
+    events = cast(Generator[Event, None, None], service.grounder.stream(ask))  # closing it stops the model
+    first = next(events)  # what cannot be answered at all fails here, with its own status
+    return EventSourceResponse(_server_sent(first, events, request_id=request.state.request_id))
+
+
+def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
+    if body.generator is not None:
+        service.require_offered(body.generator)
+    return Ask(
+        text=body.message,
+        collection=_collection(body.collection, body.conversation_id, service=service, caller=caller),
+        top_k=body.top_k,
+        filters=filters.parse(body.filters or {}),
+        conversation_id=body.conversation_id,
+        generator=body.generator,
+        caller=caller.id,
+    )
+
+
+def _collection(name: str | None, conversation_id: str | None, *, service: Service, caller: Caller) -> str:
+    """The collection that is meant. Raises NotFound for a conversation or collection that is not the caller's."""
+    if conversation_id is not None and (conversation := _begun(conversation_id, service=service)):
+        caller.require_conversation(conversation)
+        name = name or conversation.collection
+    name = name or DEFAULT_COLLECTION
+    caller.require_collection(name, store=service.store)
+    return name
+
+
+def _begun(conversation_id: str, *, service: Service) -> Conversation | None:
+    """The conversation if there is one: an id that a caller chose begins a new one."""
+    try:
+        return service.store.conversations.get(conversation_id)
+    except NotFound:
+        return None
+
+
+async def _server_sent(
+    first: Event, rest: Generator[Event, None, None], *, request_id: str
+) -> AsyncIterator[ServerSentEvent]:
+    """The events of an answer. However it ends, the client's going away included, the model is stopped."""
+    event: Event | None = first
+    try:
+        while event is not None:
+            yield _event(event)
+            event = await run_sync(next, rest, None)
+    except GroundingError as error:
+        yield _named("error", problems.body_of(error))
+    except Exception as error:  # noqa: BLE001 - the status has been sent: the only way left to say that it failed
+        yield _named("error", problems.unexpected(error, request_id=request_id))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_sync(rest.close)
+
+
+def _event(event: Event) -> ServerSentEvent:
+    match event:
+        case EvidenceFound(evidence):
+            return _named("evidence", {"passages": [item.model_dump(mode="json") for item in passages(evidence)]})
+        case Delta(text):
+            return _named("delta", {"text": text})
+        case Cited(citation):
+            return _named("citation", CitationJson.model_validate(citation).model_dump(mode="json"))
+        case Done(exchange):
+            return _named("done", ChatResponse.of(exchange).model_dump(mode="json"))
+
+
+def _named(name: str, data: dict[str, object]) -> ServerSentEvent:
+    return ServerSentEvent(event=name, data=json.dumps(data, ensure_ascii=False))

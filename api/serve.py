@@ -1,0 +1,81 @@
+"""grounding serve: the HTTP service in this process, or in several that share one port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from api import auth
+from api.app import create_app
+from api.compose import build
+from grounding.errors import ConfigurationError
+from grounding.settings import Settings
+
+_GRACE_SECONDS = 10
+"""What a request gets to end in once the server is told to stop."""
+_BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where the server is reached. `admin_key` is the secret of the first key, in the one start that makes it."""
+
+    url: str
+    admin_url: str
+    admin_key: str | None
+
+
+def run(settings: Settings, *, workers: int, started: Callable[[Started], None]) -> None:
+    """Serves until it is told to stop. Calls `started` once connections are accepted."""
+    service = build(settings)
+    with _listen(settings.server.host, settings.server.port) as sock:
+        key = auth.first_admin_key(service.store.keys, home=settings.home)
+        started(_started(settings.server.host, sock.getsockname()[1], key))
+        # Told to stop, uvicorn ends what is under way and then raises the signal again: by then it has been obeyed.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        if workers == 1:
+            uvicorn.Server(_config(create_app(service))).run(sockets=[sock])
+            return
+        auth.session_secret(settings.home)
+        service.close()
+        os.environ["GROUNDING_SERVER__HOST"] = settings.server.host  # workers read their settings anew
+        config = _config("api.app:create_from_environment", workers=workers)
+        Multiprocess(config, sockets=[sock]).run()
+
+
+def _started(host: str, port: int, key: str | None) -> Started:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is bound to all is reached by one
+    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    return Started(url, f"{url}/admin/retrievals", key)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ConfigurationError that says why there can be none."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(
+            f"cannot listen on {host}, port {port}: {reason}; choose another with --host or --port (0: any free port)"
+        ) from error
+
+
+def _config(app: FastAPI | str, *, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        lifespan="on",
+        log_config=None,  # the access log would show queries, which are words of users; middleware.Requests has its own
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )

@@ -1,0 +1,217 @@
+"""Name -> factory for each seam: the one place that knows which model library serves which name.
+
+Calling a factory is cheap; what it makes loads its model at first use. A name with a colon, `my.module:factory`,
+is imported and called with the settings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from grounding.errors import ConfigurationError, GroundingError
+from grounding.ports import Embedder, EntityExtractor, Generator, SafetyCheck, SpellingCorrector
+from grounding.settings import Settings
+from grounding.values import Entity
+
+_FACTORY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def embedder(name: str, *, settings: Settings) -> Embedder:
+    """The embedder of a known name, a folder, a model `organisation/model` of the hub, or `my.module:factory`."""
+    known = _EMBEDDERS.get(name.casefold())
+    if known is not None:
+        return known(settings)
+    if _is_folder(name):
+        from grounding.models import sentence_transformers
+
+        return sentence_transformers.from_folder(Path(name), threads=settings.models.threads)
+    if _FACTORY.fullmatch(name):
+        made = _called(name, seam="embedder", settings=settings)
+        return cast(Embedder, _fitting(made, Embedder, seam="embedder", name=name))
+    if _HUB_NAME.fullmatch(name):
+        from grounding.models import sentence_transformers
+
+        return sentence_transformers.from_hub(name, threads=settings.models.threads)
+    forms = "a folder of a sentence-transformers model, organisation/model of the Hugging Face hub, my.module:factory"
+    raise ConfigurationError(_unknown("embedder", name, known=_EMBEDDERS, forms=forms))
+
+
+def generator(name: str, *, settings: Settings, embedder: Embedder) -> Generator:
+    """The generator of a known name, a chat model as `provider:model`, or `my.module:factory`.
+
+    A factory may return a Generator or a chat model of langchain-core.
+    """
+    known = _GENERATORS.get(name.casefold())
+    if known is not None:
+        return known(embedder)
+    from grounding.models import langchain
+    from grounding.prompt import render
+
+    if name.partition(":")[0] in langchain.PROVIDERS:
+        return langchain.from_provider(name, render=render, environ=os.environ)
+    if _FACTORY.fullmatch(name):
+        made = _called(name, seam="generator", settings=settings)
+        if langchain.is_chat_model(made):
+            return langchain.from_model(made, name=name, render=render)
+        return cast(Generator, _fitting(made, Generator, seam="generator", name=name))
+    forms = f"provider:model ({', '.join(sorted(langchain.PROVIDERS))}), my.module:factory"
+    raise ConfigurationError(_unknown("generator", name, known=_GENERATORS, forms=forms))
+
+
+def is_known_generator(name: str) -> bool:
+    """Whether a name stands for a generator of this package or of a provider, not for a function to be imported."""
+    from grounding.models.langchain import PROVIDERS
+
+    provider, colon, model = name.partition(":")
+    return name.casefold() in _GENERATORS or (provider in PROVIDERS and bool(colon and model))
+
+
+def entity_extractor(*, settings: Settings) -> EntityExtractor:
+    """The extractor that serves each language by the model which the settings name for it; other languages by rules."""
+    from grounding.models.rules_entities import RuleEntities
+    from grounding.models.spacy_entities import SpacyEntities
+
+    rules = RuleEntities()
+    names = {language: name for language, name in settings.models.entities.items() if name.casefold() != "builtin"}
+    factories = {language: name for language, name in names.items() if _FACTORY.fullmatch(name)}
+    pipelines = {language: name for language, name in names.items() if language not in factories}
+    spacy = SpacyEntities(pipelines, rules=rules) if pipelines else rules
+    if not factories:
+        return spacy
+    made: dict[str, EntityExtractor] = {}
+    for language, name in factories.items():
+        extractor = _called(name, seam="entities", settings=settings)
+        made[language] = cast(EntityExtractor, _fitting(extractor, EntityExtractor, seam="entities", name=name))
+    return _ByLanguage(made, otherwise=spacy)
+
+
+def safety_checks(*, settings: Settings) -> tuple[SafetyCheck, ...]:
+    """The checks that are not off, in the order in which they are run."""
+    from grounding.models.presidio_pii import PresidioPii
+    from grounding.safety.injection import InjectionCheck
+    from grounding.safety.pii import PiiCheck, PiiRules
+    from grounding.safety.toxicity import ToxicityCheck
+
+    chosen = settings.safety
+    checks: list[SafetyCheck] = []
+    if chosen.injection != "off":
+        checks.append(InjectionCheck())
+    if chosen.toxicity != "off":
+        checks.append(ToxicityCheck())
+    if chosen.pii != "off":
+        checks.append(PiiCheck([PiiRules(), PresidioPii()], action=chosen.pii))
+    return tuple(checks)
+
+
+def spelling(*, settings: Settings) -> SpellingCorrector:
+    """The spelling corrector."""
+    from grounding.models.spelling import SymSpellCorrector
+
+    return SymSpellCorrector()
+
+
+def language_detector(*, settings: Settings) -> Callable[[str], str]:
+    """A function from a text to its ISO 639-1 code, "und" where nothing can be said."""
+    from grounding.models.languages import LanguageDetector
+
+    return LanguageDetector().detect
+
+
+class _ByLanguage:
+    """EntityExtractor that asks the extractor of a text's language."""
+
+    def __init__(self, extractors: Mapping[str, EntityExtractor], *, otherwise: EntityExtractor) -> None:
+        self._extractors = extractors
+        self._otherwise = otherwise
+
+    def extract(self, texts: Sequence[str], *, language: str) -> list[tuple[Entity, ...]]:
+        return self._extractors.get(language, self._otherwise).extract(texts, language=language)
+
+
+def _multilingual_e5(settings: Settings) -> Embedder:
+    from grounding.models.multilingual_e5 import MultilingualE5
+
+    return MultilingualE5(folder=settings.models_folder, threads=settings.models.threads)
+
+
+def _minilm(settings: Settings) -> Embedder:
+    from grounding.models import sentence_transformers
+
+    return sentence_transformers.bundled_minilm(threads=settings.models.threads)
+
+
+def _hashes(settings: Settings) -> Embedder:
+    from grounding.models.builtin import HashEmbedder
+
+    return HashEmbedder()
+
+
+def _extractive(embedder: Embedder) -> Generator:
+    from grounding.models.extractive import ExtractiveGenerator
+
+    return ExtractiveGenerator(embedder)
+
+
+_EMBEDDERS: Mapping[str, Callable[[Settings], Embedder]] = {
+    "multilingual-e5-small": _multilingual_e5,
+    "all-minilm-l6-v2": _minilm,
+    "builtin": _hashes,
+}
+_GENERATORS: Mapping[str, Callable[[Embedder], Generator]] = {"extractive": _extractive}
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).expanduser().is_dir()
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _called(name: str, *, seam: str, settings: Settings) -> object:
+    """What `my.module:factory` returns for the settings. Raises ConfigurationError that names what is wrong with it."""
+    module_name, _, path = name.partition(":")
+    try:
+        found: object = importlib.import_module(module_name)
+    except Exception as error:  # a module of the user may raise anything
+        raise ConfigurationError(
+            f"{seam} {name!r}: the module {module_name!r} cannot be imported ({type(error).__name__}: {error}); "
+            f"is it installed, or on PYTHONPATH?"
+        ) from error
+    for attribute in path.split("."):
+        if not hasattr(found, attribute):
+            raise ConfigurationError(f"{seam} {name!r}: {module_name!r} has no {path!r}")
+        found = getattr(found, attribute)
+    if not callable(found):
+        raise ConfigurationError(f"{seam} {name!r}: {path!r} is not a function that takes the settings")
+    try:
+        made: object = found(settings)
+    except GroundingError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"{seam} {name!r}: calling it raised {type(error).__name__}: {error}") from error
+    return made
+
+
+def _fitting(made: object, protocol: object, *, seam: str, name: str) -> object:
+    """`made`, if it has the protocol's members. They are not read: a property may load a model."""
+    absent = object()
+    members = [member for member in vars(protocol) if not member.startswith("_")]
+    missing = [member for member in members if inspect.getattr_static(made, member, absent) is absent]
+    if missing:
+        raise ConfigurationError(f"{seam} {name!r} returned a {type(made).__name__} without {', '.join(missing)}")
+    return made
+
+
+def _unknown(seam: str, name: str, *, known: Iterable[str], forms: str) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(name.casefold(), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {seam} {name!r}{hint} Known: {', '.join(names)}; or {forms}"

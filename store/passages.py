@@ -1,0 +1,110 @@
+"""Reading passages from SQL as the indexes need them: by collection and range of changes, ascending by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
+
+from grounding.errors import StoreError
+from grounding.values import FloatMatrix
+from store.lexical import Text
+from store.ranking import Ids
+from store.schema import CollectionRow, DocumentRow, PassageRow, Tombstone, VectorRow
+from store.vectors import unpack
+
+T = TypeVar("T")
+BATCH = 500
+"""Values of one IN: few enough for every database's limit on parameters."""
+
+
+def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def count(connection: Connection, collection_id: int, *, after: int = 0) -> int:
+    """Passages alive that came after this change."""
+    query = select(func.count()).select_from(PassageRow)
+    return connection.execute(
+        query.where(PassageRow.collection_id == collection_id, PassageRow.change > after)
+    ).scalar_one()
+
+
+def ids(connection: Connection, collection_id: int, *, until: int) -> Ids:
+    """Passages alive that had come by this change."""
+    rows = connection.execute(
+        select(PassageRow.id)
+        .where(PassageRow.collection_id == collection_id, PassageRow.change <= until)
+        .order_by(PassageRow.id)
+    )
+    return np.fromiter(rows.scalars(), dtype=np.int64)
+
+
+def vectors(
+    connection: Connection, collection_id: int, *, fingerprint_id: int, dimension: int, after: int, until: int
+) -> tuple[Ids, FloatMatrix]:
+    """Ids and vectors of passages alive that came after one change and by another."""
+    rows = connection.execute(
+        select(PassageRow.id, VectorRow.vector)
+        .join(VectorRow, VectorRow.passage_id == PassageRow.id)
+        .where(
+            PassageRow.collection_id == collection_id,
+            PassageRow.change > after,
+            PassageRow.change <= until,
+            VectorRow.fingerprint_id == fingerprint_id,
+        )
+        .order_by(PassageRow.id)
+    ).all()
+    found = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+    return found, unpack([row[1] for row in rows], dimension=dimension)
+
+
+def texts(connection: Connection, collection_id: int, *, after: int, until: int) -> Iterator[Text]:
+    """Texts of passages alive that came after one change and by another."""
+    rows = connection.execute(
+        select(PassageRow.id, DocumentRow.title, PassageRow.heading, PassageRow.text)
+        .join(DocumentRow, DocumentRow.id == PassageRow.document_id)
+        .where(
+            PassageRow.collection_id == collection_id,
+            PassageRow.change > after,
+            PassageRow.change <= until,
+        )
+        .order_by(PassageRow.id)
+    )
+    return (Text(*row) for row in rows)
+
+
+def removed(connection: Connection, collection_id: int, *, after: int, until: int) -> Ids:
+    """Passages that went after one change and by another."""
+    rows = connection.execute(
+        select(Tombstone.passage_id)
+        .where(Tombstone.collection_id == collection_id, Tombstone.change > after, Tombstone.change <= until)
+        .order_by(Tombstone.passage_id)
+    )
+    return np.fromiter(rows.scalars(), dtype=np.int64)
+
+
+def next_change(connection: Connection, collection_id: int) -> int:
+    """The number of the change that this transaction makes. Others that change the collection wait for its end."""
+    number = connection.execute(
+        update(CollectionRow)
+        .where(CollectionRow.id == collection_id)
+        .values(change=CollectionRow.change + 1)
+        .returning(CollectionRow.change)
+    ).scalar_one_or_none()
+    if number is None:
+        raise StoreError("the collection was deleted while it was being changed")
+    return number
+
+
+def remove(connection: Connection, collection_id: int, documents: Sequence[int], *, change: int) -> None:
+    """Removes the passages of these documents, by key, with all that hangs on them, and notes that they are gone."""
+    for some in batches(documents):
+        gone = select(literal(collection_id), literal(change), PassageRow.id).where(PassageRow.document_id.in_(some))
+        connection.execute(
+            insert(Tombstone).from_select(["collection_id", "change", "passage_id"], gone, include_defaults=False)
+        )
+        connection.execute(delete(PassageRow).where(PassageRow.document_id.in_(some)))

@@ -1,0 +1,78 @@
+"""The order of hits, the same for every index: higher scores first, then lower passage ids. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from grounding.values import Hit
+
+Ids: TypeAlias = npt.NDArray[np.int64]
+"""Passage ids, ascending, each once."""
+Scores: TypeAlias = npt.NDArray[np.floating[Any]]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+DECIMALS = 6
+"""Float32 sums depend on their order beyond this: equal texts must have equal scores in every index."""
+NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
+
+def as_ids(ids: Sequence[int] | Ids) -> Ids:
+    """The ids in ascending order."""
+    array = np.asarray(ids, dtype=np.int64)
+    return array if array.size < 2 or bool(np.all(array[1:] > array[:-1])) else np.unique(array)
+
+
+def allowed(ids: Ids, *, without: Ids, within: Ids | None) -> Mask | None:
+    """Which of `ids` may be found, None for all of them."""
+    if within is None and not without.size:
+        return None
+    mask = np.ones(ids.size, dtype=np.bool_) if within is None else contains(within, ids)
+    return mask & ~contains(without, ids) if without.size else mask
+
+
+def contains(haystack: Ids, needles: Ids) -> Mask:
+    """For each of `needles`, whether it is in `haystack`, which is in ascending order."""
+    if not haystack.size:
+        return np.zeros(needles.size, dtype=np.bool_)
+    places = np.searchsorted(haystack, needles)
+    return np.asarray(haystack[np.minimum(places, haystack.size - 1)] == needles)
+
+
+def best(ids: Ids, scores: Scores, k: int) -> list[Hit]:
+    """The k best of them, in order."""
+    rounded = np.round(scores.astype(np.float64), DECIMALS)
+    if rounded.size > k:
+        # All that tie with the k-th stay, so that ids decide and not the partition.
+        keep = rounded >= np.partition(rounded, rounded.size - k)[rounded.size - k]
+        ids, rounded = ids[keep], rounded[keep]
+    order = np.lexsort((ids, -rounded))[:k]
+    return [Hit(int(ids[i]), float(rounded[i])) for i in order]
+
+
+def merged(hits: Iterable[Hit], k: int) -> list[Hit]:
+    """The k best of hits of several indexes over different passages."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.passage_id))[:k]
+
+
+def widening(fetch: Callable[[int], tuple[Ids, Scores]], k: int, *, without: Ids, within: Ids | None) -> list[Hit]:
+    """The k best allowed hits of an index that can only be asked for its first n.
+
+    Asks for more until enough of them are allowed and no tie is cut off at the end.
+    """
+    limit = k + min(without.size, 3 * k) + 8
+    while True:
+        ids, scores = fetch(limit)
+        exhausted = ids.size < limit
+        mask = allowed(ids, without=without, within=within)
+        if mask is not None:
+            ids, kept = ids[mask], scores[mask]
+        else:
+            kept = scores
+        hits = best(ids, kept, k)
+        if exhausted or (len(hits) == k and round(float(scores[-1]), DECIMALS) < hits[-1].score):
+            return hits
+        limit *= 4

@@ -1,0 +1,351 @@
+"""The tables, as SQLAlchemy models. Alembic makes them; a test holds the two together.
+
+Integer keys are never reused (AUTOINCREMENT, IDENTITY): a passage's key is also its id in every index, and an index
+may remember a passage longer than SQL does. Spans are in code points, times in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+REVISION = "0001"
+"""The migration that these models stand for: a database of this revision needs no look at the migrations."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC also where the database knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"a time without a time zone cannot be stored: {value}")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Key = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only where the type is exactly INTEGER."""
+
+OrderedText = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared by code point in every database."""
+
+UNREUSED = {"sqlite_autoincrement": True}
+TEXT_HEAD = 200
+"""PostgreSQL refuses index entries beyond 2,700 bytes."""
+
+CLUSTERED = {"sqlite_with_rowid": False}
+"""Small rows that are always sought by their whole key."""
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime(), str: Text(), float: Double(), bytes: LargeBinary()}  # noqa: RUF012
+
+
+def _owned(column: str) -> ForeignKey:
+    return ForeignKey(column, ondelete="CASCADE")
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+class FingerprintRow(Base):
+    """What makes vectors comparable; vectors and generations refer to it."""
+
+    __tablename__ = "fingerprints"
+    __table_args__ = (
+        UniqueConstraint(
+            "name", "revision", "dimension", "normalized", "query_prefix", "passage_prefix", name="uq_fingerprints_all"
+        ),
+        UNREUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    name: Mapped[str]
+    revision: Mapped[str]
+    dimension: Mapped[int]
+    normalized: Mapped[bool]
+    query_prefix: Mapped[str]
+    passage_prefix: Mapped[str]
+
+
+class CollectionRow(Base):
+    """`change` counts the transactions that changed a passage. `folder` names its place under indexes/ and locks/:
+    random, so that files of another history are never taken for its own. The two generations are those in use."""
+
+    __tablename__ = "collections"
+    __table_args__ = (UNREUSED,)
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    folder: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    change: Mapped[int] = mapped_column(BigInteger)
+    fingerprint_id: Mapped[int | None] = mapped_column(ForeignKey("fingerprints.id"))
+    vector_generation_id: Mapped[int | None] = mapped_column(BigInteger)
+    lexical_generation_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class DocumentRow(Base):
+    """A document without its text; `external_id` is the id that users know."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        UniqueConstraint("collection_id", "external_id"),
+        UniqueConstraint("collection_id", "source"),
+        Index(None, "external_id"),
+        UNREUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    collection_id: Mapped[int] = mapped_column(_owned("collections.id"))
+    external_id: Mapped[str] = mapped_column(OrderedText)
+    source: Mapped[str] = mapped_column(OrderedText)
+    origin: Mapped[str]
+    title: Mapped[str] = mapped_column(OrderedText)
+    media_type: Mapped[str] = mapped_column(OrderedText)
+    language: Mapped[str]
+    content_hash: Mapped[str]
+    version: Mapped[int]
+    characters: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    metadata_json: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class DocumentText(Base):
+    """Apart from its document, so that lists and filters do not read past it."""
+
+    __tablename__ = "document_texts"
+
+    document_id: Mapped[int] = mapped_column(Key, _owned("documents.id"), primary_key=True, autoincrement=False)
+    text: Mapped[str]
+
+
+class DocumentMetadata(Base):
+    """One scalar of a document's metadata: nested names joined by dots, each member of a list a row of its own.
+    Exactly one of the values is set. A text's first `TEXT_HEAD` characters are in `text_value`, where an index can
+    take them, and what is left is in `text_rest`."""
+
+    __tablename__ = "document_metadata"
+    __table_args__ = (
+        Index(None, "collection_id", "key", "text_value"),
+        Index(None, "collection_id", "key", "number_value"),
+        CLUSTERED,
+    )
+
+    document_id: Mapped[int] = mapped_column(Key, _owned("documents.id"), primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(OrderedText, primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    collection_id: Mapped[int] = mapped_column(Key)
+    text_value: Mapped[str | None] = mapped_column(OrderedText)
+    text_rest: Mapped[str | None] = mapped_column(OrderedText)
+    number_value: Mapped[float | None]
+    boolean_value: Mapped[bool | None]
+
+
+class PassageRow(Base):
+    """`change` is the change of its collection that brought it; `metadata_json` what it has beyond its document."""
+
+    __tablename__ = "passages"
+    __table_args__ = (Index(None, "collection_id", "change"), Index(None, "document_id"), UNREUSED)
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    collection_id: Mapped[int] = mapped_column(Key)
+    document_id: Mapped[int] = mapped_column(_owned("documents.id"))
+    change: Mapped[int] = mapped_column(BigInteger)
+    start: Mapped[int]
+    end: Mapped[int]
+    heading: Mapped[str]
+    metadata_json: Mapped[dict[str, Any]] = mapped_column(JSON)
+    text: Mapped[str]
+
+
+class VectorRow(Base):
+    """A passage's vector under one fingerprint: float32, little-endian. `embed_hash` is of the text embedded."""
+
+    __tablename__ = "vectors"
+    __table_args__ = (Index(None, "collection_id", "fingerprint_id", "embed_hash"),)
+
+    passage_id: Mapped[int] = mapped_column(Key, _owned("passages.id"), primary_key=True, autoincrement=False)
+    fingerprint_id: Mapped[int] = mapped_column(Key, ForeignKey("fingerprints.id"), primary_key=True)
+    collection_id: Mapped[int] = mapped_column(Key)
+    embed_hash: Mapped[str]
+    vector: Mapped[bytes]
+
+
+class PassageEntity(Base):
+    """A name that a passage mentions, in its normal form; once for each passage."""
+
+    __tablename__ = "passage_entities"
+    __table_args__ = (Index(None, "passage_id"), CLUSTERED)
+
+    collection_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    passage_id: Mapped[int] = mapped_column(Key, _owned("passages.id"), primary_key=True, autoincrement=False)
+    label: Mapped[str]
+
+
+class Tombstone(Base):
+    """A passage that is gone since `change`. Kept while an index that may hold the passage is kept."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (CLUSTERED,)
+
+    collection_id: Mapped[int] = mapped_column(Key, _owned("collections.id"), primary_key=True, autoincrement=False)
+    change: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    passage_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+class GenerationRow(Base):
+    """The manifest of an immutable index in indexes/<folder>/<name>: committed after the files are safe on disk.
+
+    It contains the passages that were alive at `change`. `family` is the kind of vector index, or the version of the
+    terms of a lexical one.
+    """
+
+    __tablename__ = "generations"
+    __table_args__ = (Index(None, "collection_id", "kind"), UNREUSED)
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    collection_id: Mapped[int] = mapped_column(_owned("collections.id"))
+    kind: Mapped[str]
+    name: Mapped[str] = mapped_column(unique=True)
+    change: Mapped[int] = mapped_column(BigInteger)
+    passages: Mapped[int] = mapped_column(BigInteger)
+    family: Mapped[str]
+    fingerprint_id: Mapped[int | None] = mapped_column(ForeignKey("fingerprints.id"))
+    sha256: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+
+
+class ConversationRow(Base):
+    __tablename__ = "conversations"
+    __table_args__ = (Index(None, "updated_at"), Index(None, "owner"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    collection: Mapped[str]
+    owner: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class TurnRow(Base):
+    __tablename__ = "turns"
+    __table_args__ = (Index(None, "conversation_id"), UNREUSED)
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(_owned("conversations.id"))
+    role: Mapped[str]
+    content: Mapped[str]
+    message_id: Mapped[str]
+    trace_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class ExchangeRow(Base):
+    """The Exchange as JSON in `body`; the other columns are for lists: `folded` is the question in one case, to search
+    in. It outlives its collection."""
+
+    __tablename__ = "exchanges"
+    __table_args__ = (
+        Index(None, "created_at", "trace_id"),
+        Index(None, "conversation_id"),
+        Index(None, "collection", "created_at"),
+    )
+
+    trace_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    created_at: Mapped[datetime]
+    collection: Mapped[str]
+    caller: Mapped[str]
+    conversation_id: Mapped[str | None] = mapped_column(_owned("conversations.id"))
+    outcome: Mapped[str]
+    generator: Mapped[str]
+    total_ms: Mapped[float]
+    passages: Mapped[int]
+    change: Mapped[int] = mapped_column(BigInteger)
+    question: Mapped[str]
+    folded: Mapped[str]
+    body: Mapped[str]
+
+
+class JobRow(Base):
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    collection: Mapped[str]
+    sources: Mapped[list[str]] = mapped_column(JSON)
+    status: Mapped[str]
+    counts: Mapped[dict[str, int]] = mapped_column(JSON)
+    report: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class JobItemRow(Base):
+    __tablename__ = "job_items"
+    __table_args__ = (Index(None, "job_id"), UNREUSED)
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    job_id: Mapped[str] = mapped_column(_owned("jobs.id"))
+    source: Mapped[str]
+    outcome: Mapped[str]
+    stage: Mapped[str | None]
+    reason: Mapped[str | None]
+    detail: Mapped[str | None]
+
+
+class KeyRow(Base):
+    """An API key. `secret_hash` is the SHA-256 of the secret, in hex: the secret itself is 32 random bytes."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    secret_hash: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    collections: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    groups: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

@@ -1,0 +1,203 @@
+"""Vector indexes: immutable sets of unit vectors by passage id. Each keeps the contract `ports.VectorIndex`.
+
+FAISS has no checksums, takes NaN and duplicate ids in silence, and may crash when searched while it is added to:
+what is built here is checked first and never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grounding.errors import StoreError
+from grounding.values import FloatMatrix, FloatVector, Hit
+from store.ranking import NO_IDS, Ids, Mask, Scores, allowed, as_ids, best, widening
+
+IDS_FILE = "ids.npy"
+INDEX_FILE = "vectors.faiss"
+GATHER_SHARE = 0.1
+"""With at most this share of the rows eligible, to score them alone is faster than to scan past the others."""
+
+
+class Flat:
+    """Exact search by FAISS: every vector, float32."""
+
+    family = "flat"
+
+    def __init__(self, ids: Ids, index: Any) -> None:
+        import faiss
+
+        self.ids = ids
+        self._index = index
+        flat = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d) if index.ntotal else np.empty(0, np.float32)
+        self._vectors: FloatMatrix = flat.reshape(-1, index.d)
+
+    @classmethod
+    def build(cls, ids: Ids, vectors: FloatMatrix) -> Flat:
+        """The index over these rows; `ids` ascending. Raises StoreError for vectors that cannot be compared."""
+        import faiss
+
+        require_unit(vectors, dimension=vectors.shape[1])
+        if ids.size != len(vectors) or not bool(np.all(ids[1:] > ids[:-1])):
+            raise StoreError("an index needs one ascending id for each vector")
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        return cls(ids, index)
+
+    @classmethod
+    def open(cls, folder: Path) -> Flat:
+        """The index saved there. Raises StoreError if the files are not what `save` wrote."""
+        import faiss
+
+        try:
+            ids = np.load(folder / IDS_FILE, allow_pickle=False)
+            index = faiss.read_index(str(folder / INDEX_FILE))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StoreError(f"{folder.name}: not an index that can be read") from error
+        if not isinstance(index, faiss.IndexFlat) or ids.shape != (index.ntotal,):
+            raise StoreError(f"{folder.name}: ids and vectors do not belong together")
+        return cls(ids, index)
+
+    def save(self, folder: Path) -> None:
+        import faiss
+
+        np.save(folder / IDS_FILE, self.ids, allow_pickle=False)
+        faiss.write_index(self._index, str(folder / INDEX_FILE))
+
+    def __len__(self) -> int:
+        return int(self.ids.size)
+
+    def search(
+        self,
+        vector: FloatVector,
+        k: int,
+        *,
+        without: Sequence[int] | Ids = (),
+        within: Sequence[int] | Ids | None = None,
+    ) -> list[Hit]:
+        """At most k hits by inner product, best first; never an id of `without`, only ids of `within` if given."""
+        if k < 1 or not len(self):
+            return []
+        mask = allowed(self.ids, without=as_ids(without), within=None if within is None else as_ids(within))
+        eligible = len(self) if mask is None else int(np.count_nonzero(mask))
+        if mask is not None and eligible <= max(k, GATHER_SHARE * len(self)):
+            rows = np.flatnonzero(mask)
+            return best(self.ids[rows], _products(self._vectors[rows], vector), k)
+        return widening(lambda n: self._scan(vector, min(n, eligible), mask), k, without=NO_IDS, within=None)
+
+    def _scan(self, vector: FloatVector, n: int, mask: Mask | None) -> tuple[Ids, Scores]:
+        import faiss
+
+        # The number is each thread's own. One query gains nothing from a second thread.
+        faiss.omp_set_num_threads(1)
+        parameters = None
+        if mask is not None:
+            # FAISS keeps bare pointers: both must live until the search is over.
+            bits = np.packbits(mask, bitorder="little")
+            selector = faiss.IDSelectorBitmap(mask.size, faiss.swig_ptr(bits))
+            parameters = faiss.SearchParameters()
+            parameters.sel = selector
+        scores, rows = self._index.search(np.ascontiguousarray(vector, np.float32)[None], n, params=parameters)
+        found = rows[0] >= 0
+        return self.ids[rows[0][found]], scores[0][found]
+
+
+class Tail:
+    """Exact search in memory over what was committed since a generation. Growing gives a new Tail; the old one stays
+    as it is for those who search it."""
+
+    family = "memory"
+
+    def __init__(self, *, dimension: int) -> None:
+        self.dimension = dimension
+        self.ids: Ids = NO_IDS
+        self._vectors: FloatMatrix = np.empty((0, dimension), np.float32)
+        self._room = _Room(np.empty(0, np.int64), self._vectors)
+
+    def extended(self, ids: Ids, vectors: FloatMatrix) -> Tail:
+        """With these rows too; their ids are above those it has. One thread at a time may extend a tail."""
+        grown = Tail(dimension=self.dimension)
+        grown._room = self._room.with_rows(len(self), ids, vectors)
+        size = len(self) + ids.size
+        grown.ids, grown._vectors = grown._room.ids[:size], grown._room.vectors[:size]
+        return grown
+
+    def __len__(self) -> int:
+        return int(self.ids.size)
+
+    def search(
+        self,
+        vector: FloatVector,
+        k: int,
+        *,
+        without: Sequence[int] | Ids = (),
+        within: Sequence[int] | Ids | None = None,
+    ) -> list[Hit]:
+        """As `Flat.search`."""
+        if k < 1 or not len(self):
+            return []
+        mask = allowed(self.ids, without=as_ids(without), within=None if within is None else as_ids(within))
+        scores = _products(self._vectors, vector)
+        return best(self.ids, scores, k) if mask is None else best(self.ids[mask], scores[mask], k)
+
+
+class _Room:
+    """Rows with spare capacity behind them, so that growing by a row copies nothing most of the time."""
+
+    def __init__(self, ids: Ids, vectors: FloatMatrix) -> None:
+        self.ids = ids
+        self.vectors = vectors
+        self.used = 0
+
+    def with_rows(self, used: int, ids: Ids, vectors: FloatMatrix) -> _Room:
+        """Room that holds the first `used` rows and these. Rows that someone may be reading are not touched."""
+        size = used + ids.size
+        room = self
+        if used != self.used or size > self.ids.size:
+            capacity = max(64, 2 * size)
+            room = _Room(np.empty(capacity, np.int64), np.empty((capacity, vectors.shape[1]), np.float32))
+            room.ids[:used], room.vectors[:used] = self.ids[:used], self.vectors[:used]
+        room.ids[used:size], room.vectors[used:size] = ids, vectors
+        room.used = size
+        return room
+
+
+def _products(vectors: FloatMatrix, vector: FloatVector) -> Scores:
+    """Inner products by the arithmetic of `Flat`, bit for bit, on this thread alone.
+
+    A matrix product of numpy may wait for its other threads: 8 ms instead of 0.3 where two cores are busy.
+    """
+    import faiss
+
+    rows, query = np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(vector, np.float32)
+    scores = np.empty(len(rows), np.float32)
+    size, dimension = rows.shape
+    products = faiss.fvec_inner_products_ny  # type: ignore[attr-defined]
+    products(faiss.swig_ptr(scores), faiss.swig_ptr(query), faiss.swig_ptr(rows), dimension, size)
+    return scores
+
+
+def require_unit(vectors: FloatMatrix, *, dimension: int) -> None:
+    """Raises StoreError unless each row is finite, of unit length and of this dimension."""
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        raise StoreError(f"the collection takes vectors of {dimension} dimensions, not of shape {vectors.shape}")
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    # Not a number is not within the bounds either.
+    if not bool(np.all(np.abs(lengths - 1) < 0.01)):
+        worst = int(np.argmax(np.where(np.isfinite(lengths), np.abs(lengths - 1), np.inf)))
+        raise StoreError(f"vector {worst} of {len(vectors)} has length {lengths[worst]:.3g} where 1 is needed")
+
+
+def pack(vectors: FloatMatrix) -> list[bytes]:
+    """Each row as SQL keeps it."""
+    return [row.tobytes() for row in np.ascontiguousarray(vectors, dtype="<f4")]
+
+
+def unpack(blobs: Sequence[bytes], *, dimension: int) -> FloatMatrix:
+    """(n, dimension) from what `pack` gave. Raises StoreError if a blob is not of this dimension."""
+    if any(len(blob) != 4 * dimension for blob in blobs):
+        raise StoreError(f"a stored vector does not have {dimension} dimensions: run  grounding check")
+    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), dimension).astype(np.float32, copy=False)

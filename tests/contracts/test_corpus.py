@@ -1,0 +1,288 @@
+"""What ports.Corpus promises, in every state that a collection's indexes can be in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from grounding.errors import InvalidRequest, NotFound
+from grounding.filters import parse
+from grounding.ports import Corpus
+from store.open import Store, open_store
+from tests.store import library
+
+DOCUMENTS = [
+    library.document(
+        "leave",
+        "Employees may carry over five days of leave.",
+        "Leave is asked for in the portal.",
+        title="Leave",
+        metadata={"lang": "en", "year": 2024},
+        names=["Ada Lovelace"],
+    ),
+    library.document(
+        "pump",
+        "The pump HX-200 shows ERR-4012 when its inlet is blocked.",
+        title="Pump",
+        metadata={"lang": "en", "year": 2025},
+        names=["HX-200", "the Ada Lovelace"],
+    ),
+    library.document(
+        "休暇", "有給休暇は翌年度に5日まで繰り越すことができます。", title="休暇", metadata={"lang": "ja", "year": 2024}
+    ),
+    library.document("lunch", "The canteen serves lunch from noon.", metadata={"lang": "en", "tags": ["food"]}),
+]
+
+
+def _in_memory(store: Store) -> None:
+    library.put(store, *DOCUMENTS)
+
+
+def _in_indexes(store: Store) -> None:
+    library.put(store, *DOCUMENTS, publish=True)
+
+
+def _in_both(store: Store) -> None:
+    library.put(store, *DOCUMENTS[:2], publish=True)
+    library.put(store, *DOCUMENTS[2:])
+
+
+def _changed_since(store: Store) -> None:
+    older = [replace(each, document=replace(each.document, text="old")) for each in DOCUMENTS[:2]]
+    library.put(store, *older, library.document("gone", "lunch leave pump", names=["HX-200"]), publish=True)
+    library.put(store, *DOCUMENTS)
+    store.documents.delete("gone")
+
+
+def _damaged(store: Store) -> None:
+    _in_both(store)
+    for file in (store.home / "indexes").glob("*/*/*"):
+        file.write_bytes(file.read_bytes()[:-7] + b"damaged")
+
+
+STATES: dict[str, Callable[[Store], None]] = {
+    "in memory": _in_memory,
+    "in indexes": _in_indexes,
+    "in both": _in_both,
+    "changed since": _changed_since,
+    "damaged": _damaged,
+}
+
+
+@pytest.fixture(scope="module", params=STATES)
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("built")
+    opened = open_store(home=home)
+    STATES[request.param](opened)
+    opened.close()
+    return home
+
+
+@pytest.fixture
+def store(built: Path, tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(home=shutil.copytree(built, tmp_path / "home"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def corpus(store: Store) -> Corpus:
+    return store.corpus("library")
+
+
+def _documents(corpus: Corpus, hits: object) -> list[str]:
+    assert isinstance(hits, list)
+    assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.passage_id))
+    return [passage.document_id for passage in corpus.passages([hit.passage_id for hit in hits])]
+
+
+def test_the_dense_leg_finds_the_nearest_of_all(corpus: Corpus) -> None:
+    for new in DOCUMENTS:
+        for passage in new.passages:
+            best = corpus.dense(passage.vector, 1)[0]
+            assert corpus.passages([best.passage_id])[0].text == passage.text
+            assert best.score == pytest.approx(1.0, abs=1e-5)
+    assert len(corpus.dense(library.vector("any"), 100)) == 5
+
+
+def test_the_lexical_leg_finds_words(corpus: Corpus) -> None:
+    assert _documents(corpus, corpus.lexical("ERR-4012", 5)) == ["pump"]
+    assert _documents(corpus, corpus.lexical("休暇の繰り越し", 5)) == ["休暇"]
+    assert _documents(corpus, corpus.lexical("lunch", 5)) == ["lunch"]
+    assert corpus.lexical("", 5) == corpus.lexical("zzz", 5) == []
+
+
+def test_the_entity_leg_finds_names_and_rare_ones_weigh_more(corpus: Corpus) -> None:
+    assert _documents(corpus, corpus.entity(["hx-200", "ada lovelace"], 5)) == ["pump", "leave", "leave"]
+    assert _documents(corpus, corpus.entity(["ada lovelace"], 2)) == ["leave", "leave"]
+    assert corpus.entity([], 5) == corpus.entity(["nobody", ""], 5) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"lang": "ja"}, {"休暇"}),
+        ({"year": {"$gte": 2025}}, {"pump"}),
+        ({"title": "Leave"}, {"leave"}),
+        ({"document_id": {"$in": ["lunch", "pump"]}}, {"lunch", "pump"}),
+        ({"year": {"$exists": False}}, {"lunch"}),
+        ({"lang": "de"}, set()),
+    ],
+)
+def test_a_filter_holds_in_each_leg(corpus: Corpus, raw: object, expected: set[str]) -> None:
+    where = parse(raw)
+    assert set(_documents(corpus, corpus.dense(library.vector("any"), 100, where=where))) == expected
+    words = "leave portal pump canteen 休暇"
+    assert set(_documents(corpus, corpus.lexical(words, 100, where=where))) == expected
+    named = {"leave", "pump"} & expected
+    assert set(_documents(corpus, corpus.entity(["ada lovelace"], 100, where=where))) == named
+
+
+def test_what_is_deleted_is_gone_from_each_leg(store: Store, corpus: Corpus) -> None:
+    pump = DOCUMENTS[1].passages[0]
+    (passage_id,) = (hit.passage_id for hit in corpus.lexical("ERR-4012", 5))
+    before = corpus.change
+    assert store.documents.delete("pump")
+    assert corpus.change == before + 1
+    assert passage_id not in {hit.passage_id for hit in corpus.dense(pump.vector, 100)}
+    assert corpus.lexical("ERR-4012", 5) == corpus.entity(["hx-200"], 5) == []
+    assert corpus.passages([passage_id]) == []
+    assert corpus.document_text("pump", version=1) is None
+
+
+def test_what_is_committed_is_found_at_once(store: Store, corpus: Corpus) -> None:
+    assert corpus.lexical("umbrella", 5) == []
+    new = library.document("weather", "Bring an umbrella.", names=["Umbrella Ltd"])
+    library.put(store, new)
+    assert _documents(corpus, corpus.lexical("umbrella", 5)) == ["weather"]
+    assert _documents(corpus, corpus.dense(new.passages[0].vector, 1)) == ["weather"]
+    assert _documents(corpus, corpus.entity(["umbrella ltd"], 1)) == ["weather"]
+
+
+def test_a_changed_document_has_a_new_version_and_only_its_new_passages(store: Store, corpus: Corpus) -> None:
+    version = corpus.passages([corpus.lexical("canteen", 1)[0].passage_id])[0].version
+    library.put(store, library.document("lunch", "The canteen is closed.", metadata={"lang": "en"}))
+    (found,) = corpus.passages([hit.passage_id for hit in corpus.lexical("canteen noon", 5)])
+    assert (found.text, found.version) == ("The canteen is closed.", version + 1)
+    assert corpus.document_text("lunch", version=version) is None
+    assert corpus.document_text("lunch", version=version + 1) == "The canteen is closed."
+
+
+def test_a_passage_carries_all_that_a_citation_needs(corpus: Corpus) -> None:
+    (found,) = corpus.passages([corpus.lexical("portal", 1)[0].passage_id])
+    assert (found.document_id, found.source, found.title) == ("leave", "leave.txt", "Leave")
+    assert found.metadata == {"lang": "en", "year": 2024}
+    whole = corpus.document_text("leave", version=found.version)
+    assert whole is not None
+    assert whole[found.start : found.end] in (found.text, "")  # one state stores an older text
+
+
+def test_passages_come_in_the_order_asked_for_without_those_that_are_not_there(corpus: Corpus) -> None:
+    ids = [hit.passage_id for hit in corpus.dense(library.vector("any"), 100)]
+    assert [each.id for each in corpus.passages([*reversed(ids), 10**9, ids[0]])] == [*reversed(ids), ids[0]]
+    assert corpus.passages([]) == []
+
+
+def test_nothing_is_asked_for(corpus: Corpus) -> None:
+    assert corpus.dense(library.vector("any"), 0) == corpus.lexical("leave", 0) == corpus.entity(["hx-200"], 0) == []
+
+
+@pytest.mark.parametrize("query", [np.ones(3, np.float32), np.full(library.DIMENSION, np.nan, np.float32)])
+def test_a_query_vector_that_cannot_be_compared_is_refused(corpus: Corpus, query: np.ndarray) -> None:
+    with pytest.raises(InvalidRequest, match="vector"):
+        corpus.dense(query, 5)
+
+
+def test_a_collection_that_was_deleted_is_not_found(store: Store, corpus: Corpus) -> None:
+    assert corpus.name == "library"
+    assert corpus.fingerprint == library.FINGERPRINT
+    store.collections.delete("library")
+    for call in (lambda: corpus.lexical("leave", 1), lambda: corpus.change, lambda: store.corpus("library")):
+        with pytest.raises(NotFound):
+            call()
+    library.put(store, DOCUMENTS[3])
+    assert len(store.corpus("library").lexical("lunch leave", 5)) == 1
+
+
+def test_an_empty_collection_answers_with_nothing(store: Store) -> None:
+    store.collections.create("empty")
+    empty = store.corpus("empty")
+    assert empty.fingerprint is None
+    assert empty.change == 0
+    assert empty.dense(library.vector("any"), 5) == empty.lexical("leave", 5) == empty.entity(["hx-200"], 5) == []
+
+
+class AnySequence(RuleBasedStateMachine):
+    """Any sequence of changes, indexes and new readers agrees with a dict of texts."""
+
+    home: Path
+    names = st.sampled_from(["a", "b", "c", "d", "e"])
+    words = st.sampled_from(["pump", "leave", "lunch", "days", "inlet"])
+    bodies = st.lists(words, min_size=1, max_size=4).map(" ".join)
+
+    @initialize()
+    def begin(self) -> None:
+        self.store = open_store(home=self.home)
+        self.collection = f"c{len(self.store.collections.list())}"
+        self.model: dict[str, tuple[str, ...]] = {}
+        library.put(self.store, collection=self.collection)
+
+    @rule(name=names, texts=st.lists(bodies, max_size=4))
+    def put(self, name: str, texts: list[str]) -> None:
+        library.put(self.store, library.document(name, *texts, names=texts), collection=self.collection)
+        self.model[name] = tuple(texts)
+
+    @rule(name=names)
+    def delete(self, name: str) -> None:
+        there = self.store.documents.delete(name, collection=self.collection)
+        assert there == (self.model.pop(name, None) is not None)
+
+    @rule()
+    def index(self) -> None:
+        self.store.check(self.collection, repair=True)
+        with self.store.writer(self.collection, fingerprint=library.FINGERPRINT) as writer:
+            writer.publish()
+
+    @rule(data=st.data())
+    def damage(self, data: st.DataObject) -> None:
+        files = sorted((self.home / "indexes").glob("*/*/*"))
+        if files:
+            file = data.draw(st.sampled_from(files))
+            file.write_bytes(b"x" + file.read_bytes()[1:])
+
+    @rule()
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = open_store(home=self.home)
+
+    @invariant()
+    def agrees(self) -> None:
+        corpus = self.store.corpus(self.collection)
+        every = sorted((name, text) for name, texts in self.model.items() for text in texts)
+        for hits in (corpus.dense(library.vector("any"), 100), corpus.lexical("pump leave lunch days inlet", 100)):
+            found = corpus.passages([hit.passage_id for hit in hits])
+            assert sorted((passage.document_id, passage.text) for passage in found) == every
+        for _, text in every[:1]:
+            nearest = corpus.dense(library.vector(text), 1)[0]
+            assert corpus.passages([nearest.passage_id])[0].text == text
+            named = corpus.passages([hit.passage_id for hit in corpus.entity([text], 100)])
+            assert {passage.document_id for passage in named} == {
+                name for name, texts in self.model.items() if text in texts
+            }
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.store.close()
+
+
+def test_any_sequence_of_changes_agrees_with_a_dict(tmp_path: Path) -> None:
+    machine = type("Here", (AnySequence,), {"home": tmp_path})
+    run_state_machine_as_test(machine, settings=settings(max_examples=15, stateful_step_count=15, deadline=None))
