@@ -308,13 +308,15 @@ class Commands:
 
     def _stream(self, ask: Ask, *, service: Service) -> Exchange:
         """Asks, and shows a person the answer as it grows."""
+        shown = ""
         for event in service.grounder.stream(ask):
             if isinstance(event, Done):
-                if not self._output.as_json:
+                if not self._output.as_json and not shown.endswith("\n"):
                     self._output.stream("\n")
                 return event.exchange
             if isinstance(event, Delta) and not self._output.as_json:
-                self._output.stream(event.text)
+                shown = event.text
+                self._output.stream(shown)
         raise AssertionError("a stream ends with Done")
 
     def _show_started(self, started: Started) -> None:

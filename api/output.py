@@ -16,6 +16,8 @@ from rich.text import Text
 
 _EVERY_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
+_UNWRAPPED = 100_000
+"""Columns of what is not a terminal: a program that reads lines wants them whole."""
 _CONTROLS = {code: None for code in (*range(32), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
@@ -30,8 +32,9 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        # Lines are not wrapped where a program reads them.
-        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+        self.out = Console(file=sys.stdout, highlight=False)
+        if not self.out.is_terminal:
+            self.out.width = _UNWRAPPED
         self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
     def result(self, value: Mapping[str, object], show: Callable[[], None]) -> None:
@@ -62,7 +65,7 @@ class Output:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(plain("" if cell is None else str(cell))) for cell in row))
-        self.out.print(table, soft_wrap=False, width=None if self.out.is_terminal else _natural_width(table, self.out))
+        self.out.print(table)
 
     @contextmanager
     def progress(self, what: str, unit: str) -> Iterator[Report]:
@@ -101,11 +104,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _natural_width(table: Table, console: Console) -> int:
-    """As wide as its content: for a program, which cuts columns itself, nothing is folded."""
-    return max(table.__rich_measure__(console, console.options.update(max_width=10_000)).maximum, 1)
 
 
 def _bar(bar: Progress, task: TaskID) -> Report:

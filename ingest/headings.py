@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*)|)$", re.DOTALL)
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
@@ -109,13 +110,14 @@ def _plain(text: str) -> Iterator[Heading]:
     title (level 1), all others are of level 2."""
     before: _Line | None = None
     line: _Line | None = None
-    for after in (*_lines(text), None):
+    begin = len(text) - len(text.lstrip())
+    for after in chain(_lines(text), [None]):
         if line is not None and not line.blank and (before is None or before.blank):
             underlined = after is not None and bool(_UNDERLINE.match(after.text))
             alone = after is not None and after.blank and _looks_like_heading(line.text)
             if (underlined or alone) and len(line.text) <= _MAX_PLAIN:
                 end = after.end if after is not None and underlined else line.end
-                yield Heading(line.start, end, 1 if not text[: line.start].strip() else 2, " ".join(line.text.split()))
+                yield Heading(line.start, end, 1 if line.start <= begin else 2, " ".join(line.text.split()))
         before, line = line, after
 
 

@@ -195,6 +195,6 @@ def shortened(context: str, *, count_tokens: CountTokens, limit: int) -> str:
         tokens = count_tokens([context])[0]
         if tokens <= limit:
             return context
-        keep = min(len(context) - 1, len(context) * max(limit, 0) // tokens)
+        keep = min(len(context) - 1, len(context) * max(limit, 0) // max(tokens, 1))
         context = context[:keep].rstrip()
     return ""

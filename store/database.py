@@ -207,9 +207,13 @@ def _url(home: Path, database_url: str | None) -> URL:
 
 def _engine(url: URL, *, busy_ms: int) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
+    if sqlite and url.database in (None, "", ":memory:"):
+        raise ConfigurationError("database_url: SQLite needs a file, as in sqlite:////folder/name.db")
     try:
         engine = create_engine(url, pool_size=8, max_overflow=56, pool_pre_ping=not sqlite, hide_parameters=True)
-    except NoSuchModuleError as error:
+    except ArgumentError as error:
+        if not isinstance(error, NoSuchModuleError):
+            raise ConfigurationError("database_url: not a URL that its database can read") from error
         raise ConfigurationError(f"database_url: unknown kind of database {url.drivername!r}") from error
     except ModuleNotFoundError as error:
         if url.get_backend_name() == "postgresql":

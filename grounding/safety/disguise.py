@@ -15,8 +15,9 @@ _SPACED = re.compile(r"(?<![\w'])[^\W\d_](?:[ .\-_*][^\W\d_]){2,40}(?![\w'])")
 _BETWEEN = re.compile(r"[ .\-_*]")
 _MASKED = re.compile(r"(?<![\w@$])(?=[\w@$!]{0,30}[^\W\d_])[\w@$!]{0,30}[013457@$!][\w@$!]{1,30}")
 _LEET = str.maketrans("013457@$!", "oieastasi")
+_WORD = re.compile(r"[a-zа-яёіјѕԁͱ-ώ]+")
 _LATIN = re.compile(r"[a-z]")
-_FOREIGN_WORD = re.compile(r"[a-zа-яёіјѕԁͱ-ώ]*[а-яёіјѕԁͱ-ώ][a-zа-яёіјѕԁͱ-ώ]*")
+_FOREIGN = re.compile(r"[а-яёіјѕԁͱ-ώ]")
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁкмтнвοαερυιντκ", "aeopcyxijsdkmthboaepuivtk")
 
 
@@ -31,7 +32,8 @@ def undisguised(text: str, *, words: Container[str]) -> str:
     Its length differs from the text's.
     """
     plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold().replace("’", "'").replace("‘", "'")
-    plain = _FOREIGN_WORD.sub(_latin, plain)
+    if _FOREIGN.search(plain):
+        plain = _WORD.sub(_latin, plain)
     plain = _SPACED.sub(lambda match: _BETWEEN.sub("", match[0]), plain)
     return _MASKED.sub(lambda match: word if (word := match[0].translate(_LEET)) in words else match[0], plain)
 

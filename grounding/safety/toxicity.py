@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from grounding.safety.disguise import undisguised
-from grounding.segment import sentences
 from grounding.values import Origin, Verdict
 
 
@@ -243,6 +242,7 @@ _MENTIONED = re.compile(rf"\b{_GROUP}\b")
 _THEY = re.compile(r"\b(?:they|them|these people|those people)\b")
 _QUOTED = re.compile(r"[\"“«「『]([^\"”»」』]{2,200})[\"”»」』]")
 
+_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 _LATIN_WORD = re.compile(r"[a-z]{4,30}")
 _GLUE = tuple("all are behavior behaviour i just like really so their these those to you".split())
@@ -268,12 +268,12 @@ class ToxicityCheck:
         self._masked = self._words | self._slips.keys()
 
     def check(self, text: str, *, part: str, origin: Origin, language: str) -> list[Verdict]:
-        found = max(self._found(text, language), default=None, key=lambda sign: sign.weight)
+        found = max(self._found(text), default=None, key=lambda sign: sign.weight)
         return [] if found is None else [Verdict(self.name, part, "block", found.reason, found.weight)]
 
-    def _found(self, text: str, language: str) -> Iterator[_Sign]:
+    def _found(self, text: str) -> Iterator[_Sign]:
         plain = self._plain(text)
-        said = [plain[span.start : span.end] for span in sentences(plain, language=language)]
+        said = _SENTENCE.findall(plain)
         groups = [match[0] if (match := _MENTIONED.search(sentence)) else "" for sentence in said]
         for number, sentence in enumerate(said):
             near = slice(max(0, number - 1), number + 2)

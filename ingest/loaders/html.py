@@ -134,7 +134,7 @@ def _inline(element: lxml_html.HtmlElement) -> str:
 class _Reader:
     """Walks a page and writes its blocks. Lines of one list or table stay together, other blocks stand apart."""
 
-    blocks: list[str] = field(default_factory=list)
+    blocks: list[list[str]] = field(default_factory=list)
     line: list[str] = field(default_factory=list)
     lists: list[int | None] = field(default_factory=list)
     marker: str = ""
@@ -157,7 +157,7 @@ class _Reader:
                 if element is not root:
                     self._text(element.tail)
         self._flush()
-        return self.blocks
+        return ["\n".join(lines) for lines in self.blocks]
 
     def _open(self, element: lxml_html.HtmlElement) -> None:
         tag = element.tag
@@ -236,9 +236,9 @@ class _Reader:
         if self.quotes:
             block = "\n".join(f"> {line}" for line in block.split("\n"))
         if tight and self.tight and self.blocks:
-            self.blocks[-1] += "\n" + block
+            self.blocks[-1].append(block)
         else:
-            self.blocks.append(block)
+            self.blocks.append([block])
         self.tight = tight
 
     def _next_marker(self) -> str:
@@ -257,6 +257,8 @@ def _first_number(element: lxml_html.HtmlElement) -> int:
 def _rows(table: lxml_html.HtmlElement) -> list[str]:
     """A table of data, a line a row: "- Header: cell; Header: cell" where it has headers, so that a row can be
     understood alone, else "| cell | cell |". Empty for a table that only arranges a page."""
+    if table.find(".//table") is not None or table.get("role") in ("presentation", "none"):
+        return []
     grid = [[cell for cell in row if cell.tag in ("td", "th")] for row in table.iter("tr")]
     if _only_arranges(table, grid):
         return []
@@ -271,10 +273,9 @@ def _rows(table: lxml_html.HtmlElement) -> list[str]:
 
 def _only_arranges(table: lxml_html.HtmlElement, grid: list[list[lxml_html.HtmlElement]]) -> bool:
     return (
-        table.get("role") in ("presentation", "none")
-        or len(grid) < 2
+        len(grid) < 2
         or max(map(len, grid)) < 2
-        or any(table.find(f".//{tag}") is not None for tag in ("table", *_HEADINGS))
+        or any(table.find(f".//{tag}") is not None for tag in _HEADINGS)
         or any(len(_inline(cell)) > _MAX_CELL for row in grid for cell in row)
     )
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.api.conftest import write_documents
 from tests.api.test_server import Server, serving
 
 CHROMIUM = shutil.which("chromium")
@@ -23,12 +22,12 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium o
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("browser")
-    with serving(folder / "home") as running:
-        running.command("ingest", str(write_documents(folder / "handbook")), "-c", "handbook")
+    with serving(tmp_path_factory.mktemp("browser") / "home") as running, running.client() as client:
+        running.upload("handbook")
         for question in ("What is the hotel limit in Dublin?", "大雪警報が出ている場合、出社する必要はありますか。"):
-            running.command("ask", question, "-c", "handbook")
-        running.command("search", "<script>document.title = 'broken'</script> ERR-4012", "-c", "handbook")
+            client.post("/v1/chat", json={"message": question, "collection": "handbook"}).raise_for_status()
+        query = "<script>document.title = 'broken'</script> ERR-4012"
+        client.post("/v1/search", json={"query": query, "collection": "handbook"}).raise_for_status()
         yield running
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.api.conftest import write_documents
+from tests.api.conftest import DOCUMENTS, write_documents
 from tests.api.test_cli import ENVIRONMENT
 from tests.api.test_questions import events
 
@@ -33,6 +33,13 @@ class Server:
     def client(self, *, key: str | None = None) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx2.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def upload(self, collection: str) -> None:
+        """Sends DOCUMENTS over HTTP and waits until they are in."""
+        with self.client(key=self.admin_key) as admin:
+            files = [("files", (name, text.encode())) for name, text in DOCUMENTS.items()]
+            job = admin.post(f"/v1/collections/{collection}/documents", files=files).json()["url"]
+            _until(lambda: admin.get(job).json()["status"] == "done")
 
     def command(self, *arguments: str) -> dict[str, object]:
         """What another process says, while the server runs."""
@@ -103,8 +110,8 @@ def test_documents_come_and_go_while_it_runs(server: Server, tmp_path: Path) -> 
         assert server.command("check", "-c", "live")["ok"] is True
 
 
-def test_a_conversation_over_the_wire(server: Server, tmp_path: Path) -> None:
-    server.command("ingest", str(write_documents(tmp_path / "handbook")), "-c", "talk")
+def test_a_conversation_over_the_wire(server: Server) -> None:
+    server.upload("talk")
     with server.client() as client, server.client(key=server.admin_key) as admin:
         question = {"message": "Which annual leave may employees carry over?", "collection": "talk"}
         first = client.post("/v1/chat", json=question).json()
@@ -120,8 +127,8 @@ def test_a_conversation_over_the_wire(server: Server, tmp_path: Path) -> None:
         assert '<mark class="quote"' in page
 
 
-def test_a_client_that_goes_away_stops_its_answer(server: Server, tmp_path: Path) -> None:
-    server.command("ingest", str(write_documents(tmp_path / "handbook")), "-c", "gone")
+def test_a_client_that_goes_away_stops_its_answer(server: Server) -> None:
+    server.upload("gone")
     with server.client(key=server.admin_key) as admin:
         body = {
             "message": "Which annual leave may employees carry over?",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grounding.errors import LoadError, MissingDependency, ModelError
@@ -151,6 +151,7 @@ def test_the_context_of_a_passage_says_nothing_twice() -> None:
 
 
 @given(st.text(max_size=200), st.integers(-1, 30))
+@example(" ", -1)
 @settings(deadline=None, max_examples=60)
 def test_a_shortened_context_fits(context: str, limit: int) -> None:
     short = shortened(context, count_tokens=count_words, limit=limit)

@@ -18,12 +18,8 @@ from tests.store import library
 
 keys = st.sampled_from(["lang", "year", "a", "a.b", "deep.er", "title", "source", "document_id", "missing"])
 long_text = st.sampled_from(["x" * 199, "x" * 200, "x" * 201, "x" * 200 + "y", "x" * 400])
-words = (
-    st.sampled_from(
-        ["", "a", "b", "B", "é", "日本", "🙂", "a0.txt", "%", "_", "'; DROP TABLE documents; --", "1", "true"]
-    )
-    | long_text
-)
+hostile = st.sampled_from(["'; DROP TABLE documents; --", "1", "true", "%", "_"])
+words = st.sampled_from(["", "a", "b", "B", "é", "日本", "🙂", "a0.txt"]) | hostile | long_text
 numbers = st.sampled_from([0, 1, -1, 2.5, 2**53, 10**400, -(10**400)]) | st.integers(-5, 5) | st.floats(-5, 5)
 scalars = words | numbers | st.booleans()
 metadata = st.dictionaries(
@@ -124,7 +120,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return open_store(home=tmp_path_factory.mktemp("home"))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(all_metadata=st.lists(metadata, min_size=1, max_size=6), wheres=st.lists(filters, min_size=1, max_size=8))
 def test_agrees_with_plain_python(store: Store, all_metadata: list[dict[str, object]], wheres: list[Filter]) -> None:
     documents = [
