@@ -132,7 +132,7 @@ def retrieval_page(exchange: Exchange, others: Iterable[Passage] = ()) -> Retrie
     passages = {passage.id: passage for passage in others} | {
         item.passage.id: item.passage for item in exchange.evidence
     }
-    titles = {passage.id: passage.title or passage.source for passage in passages.values()}
+    titles = {passage.id: _title(passage) for passage in passages.values()}
     return RetrievalPage(
         exchange=exchange,
         forms=tuple(_forms(exchange.question)),
@@ -145,6 +145,11 @@ def retrieval_page(exchange: Exchange, others: Iterable[Passage] = ()) -> Retrie
         bars=tuple(bars(exchange.steps)),
         total_ms=next((step.ms for step in exchange.steps if step.name == "total"), 0.0),
     )
+
+
+def _title(passage: Passage) -> str:
+    title = passage.title or passage.source
+    return f"{title} › {passage.heading}" if passage.heading else title
 
 
 def highlight(text: str, marks: Iterable[Mark]) -> tuple[Piece, ...]:
@@ -230,7 +235,13 @@ def _fields(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterabl
         where = "body" if media_type == "application/json" else "form"
         for name, field in schema.get("properties", {}).items():
             required = name in schema.get("required", ())
-            yield Parameter(name, where, _kind(field), required, field.get("description", ""))
+            yield Parameter(name, where, _kind(field), required, _meaning(field))
+
+
+def _meaning(schema: Mapping[str, Any]) -> str:
+    """The description of a field, which is one level down where the field may also be null."""
+    nested = (inner.get("description", "") for inner in schema.get("anyOf", ()))
+    return str(schema.get("description") or next(filter(None, nested), ""))
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

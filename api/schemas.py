@@ -53,7 +53,7 @@ class HistoryTurn(_Request):
 
 class SearchRequest(_Request):
     query: str = Field(examples=["How many days of leave may I carry over?"])
-    collection: str | None = Field(None, description="default: that of the conversation, else `default`")
+    collection: str | None = Field(None, description="default: that of the conversation, else default")
     top_k: TopK | None = None
     filters: Filters | None = None
     conversation_id: ConversationId | None = None
@@ -64,7 +64,7 @@ class SearchRequest(_Request):
 
 class ChatRequest(_Request):
     message: str = Field(examples=["How many days of leave may I carry over?"])
-    collection: str | None = Field(None, description="default: that of the conversation, else `default`")
+    collection: str | None = Field(None, description="default: that of the conversation, else default")
     top_k: TopK | None = None
     filters: Filters | None = None
     conversation_id: ConversationId | None = None

@@ -82,4 +82,4 @@ def test_names_are_marked_in_every_form_of_the_question() -> None:
 def test_what_was_dropped_is_named() -> None:
     (item, title), *_ = retrieval_page(EXCHANGE).dropped
     assert isinstance(item, Dropped)
-    assert title == "Security case"
+    assert title == "Security case › Carry-over"
