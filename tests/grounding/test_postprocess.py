@@ -61,6 +61,24 @@ def test_a_sentence_with_another_number_is_not_supported() -> None:
     assert answer("Unused days expire on 30 March [1].", LEAVE).citations == ()
 
 
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "Employees in Canada may carry over five days [1].",
+        "Employees in the EU may carry over ten days [1].",
+        "Employees in the EU may carry over 10 days [1].",
+    ],
+)
+def test_what_is_said_of_one_is_not_said_of_another(draft: str) -> None:
+    assert answer(draft, LEAVE).outcome == "abstained"
+
+
+def test_a_wrong_marker_gives_way_to_the_passage_that_says_it() -> None:
+    canada = passage(3, "Employees in Canada may carry over three days.")
+    found = answer("Employees in Canada may carry over 3 days [1].", LEAVE, canada)
+    assert [c.document_id for c in found.citations] == ["d3"]
+
+
 def test_an_uncited_sentence_that_the_evidence_says_gets_its_citation() -> None:
     found = answer("Unused days expire on 31 March.", JAPAN, LEAVE)
     assert found.text == "Unused days expire on 31 March [1]."
