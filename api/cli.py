@@ -64,7 +64,11 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
-        return _fail(error.format_message(), code="usage", status=error.exit_code, as_json=as_json, hint=_usage_hint)
+        message = error.format_message()
+        if message.startswith("Usage:"):  # a group without a command
+            print(message, file=sys.stderr)
+            return error.exit_code
+        return _fail(message, code="usage", status=error.exit_code, as_json=as_json, hint=_usage_hint)
     except typer.Abort:
         return _fail("aborted", code="aborted", status=FAILED, as_json=as_json)
     except GroundingError as error:
@@ -129,7 +133,9 @@ def ingest(
     collection: Collection = "default",
     prune: Annotated[bool, typer.Option("--prune", help="Delete documents that left these sources.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that read files.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Threads that cut documents into passages.")
+    ] = 1,
     as_json: Json = False,
 ) -> int:
     """Bulk-ingest documents; creates the collection, resumes after any interruption."""

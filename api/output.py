@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
@@ -61,8 +61,9 @@ class Output:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
         """A table on stdout; numbers of the columns named in `right` stand flush right."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column in columns:
-            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for number, column in enumerate(columns):
+            justify: Literal["left", "right"] = "right" if column in right else "left"
+            table.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0)
         for row in rows:
             table.add_row(*(Text(plain("" if cell is None else str(cell))) for cell in row))
         self.out.print(table)

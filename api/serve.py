@@ -35,19 +35,28 @@ class Started:
 def run(settings: Settings, *, workers: int, started: Callable[[Started], None]) -> None:
     """Serves until it is told to stop. Calls `started` once connections are accepted."""
     service = build(settings)
-    with _listen(settings.server.host, settings.server.port) as sock:
+    with listen(settings.server.host, settings.server.port) as sock:
         key = auth.first_admin_key(service.store.keys, home=settings.home)
         started(_started(settings.server.host, sock.getsockname()[1], key))
-        # Told to stop, uvicorn ends what is under way and then raises the signal again: by then it has been obeyed.
-        signal.signal(signal.SIGTERM, lambda *_: None)
         if workers == 1:
-            uvicorn.Server(_config(create_app(service))).run(sockets=[sock])
-            return
-        auth.session_secret(settings.home)
-        service.close()
-        os.environ["GROUNDING_SERVER__HOST"] = settings.server.host  # workers read their settings anew
-        config = _config("api.app:create_from_environment", workers=workers)
-        Multiprocess(config, sockets=[sock]).run()
+            _run_here(create_app(service), sock)
+        else:
+            auth.session_secret(settings.home)
+            service.close()
+            os.environ["GROUNDING_SERVER__HOST"] = settings.server.host  # workers read their settings anew
+            Multiprocess(_config("api.app:create_from_environment", workers=workers), sockets=[sock]).run()
+
+
+def _run_here(app: FastAPI, sock: socket.socket) -> None:
+    server = uvicorn.Server(_config(app))
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # For the moment before uvicorn handles signals itself, and the one after: once it has come to an orderly end, it
+    # raises the signal again that told it to.
+    signal.signal(signal.SIGTERM, stop)
+    server.run(sockets=[sock])
 
 
 def _started(host: str, port: int, key: str | None) -> Started:
@@ -56,16 +65,19 @@ def _started(host: str, port: int, key: str | None) -> Started:
     return Started(url, f"{url}/admin/retrievals", key)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ConfigurationError that says why there can be none."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         raise ConfigurationError(
             f"cannot listen on {host}, port {port}: {reason}; choose another with --host or --port (0: any free port)"
         ) from error
+    # Connections inherit it: without it the body of an answer waits 40 ms for the client to confirm its head.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def _config(app: FastAPI | str, *, workers: int = 1) -> uvicorn.Config:

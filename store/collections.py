@@ -70,6 +70,7 @@ class Collections:
 
     def create(self, name: str, fingerprint: Fingerprint | None = None) -> CollectionInfo:
         """Raises Conflict if the name is taken, InvalidRequest if it cannot be a name."""
+        _require_name(name)
         with self._database.write() as connection:
             if _place(connection, name) is not None:
                 raise Conflict(f"collection {name!r} is there already")
@@ -95,6 +96,7 @@ class Collections:
 
     def ensured(self, name: str) -> Place:
         """The place of the collection, which is created if it is new. Raises InvalidRequest if it cannot be a name."""
+        _require_name(name)
         with self._database.read() as connection:
             place = _place(connection, name)
         if place is not None:
@@ -107,6 +109,14 @@ class Collections:
 
     def lock_file(self, place: Place) -> Path:
         return self._home / "locks" / f"{place.folder}.lock"
+
+
+def _require_name(name: str) -> None:
+    if not _NAME.match(name):
+        raise InvalidRequest(
+            f"collection {name[:100]!r}: a name has letters, digits, '.', '_' and '-', begins with a letter or digit, "
+            "and is at most 100 long"
+        )
 
 
 def require_collection(connection: Connection, name: str) -> Place:
@@ -124,11 +134,6 @@ def _place(connection: Connection, name: str) -> Place | None:
 
 
 def _insert(connection: Connection, name: str, fingerprint: Fingerprint | None) -> Place:
-    if not _NAME.match(name):
-        raise InvalidRequest(
-            f"collection {name[:100]!r}: a name has letters, digits, '.', '_' and '-', begins with a letter or digit, "
-            "and is at most 100 long"
-        )
     values = {
         "name": name,
         "folder": secrets.token_hex(8),

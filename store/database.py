@@ -90,6 +90,8 @@ class Database:
             raise StoreError(f"{self.name} did not answer as it should: {type(error).__name__}") from error
         except UnicodeEncodeError as error:
             raise InvalidRequest("a text is not valid Unicode: it holds half of a surrogate pair") from error
+        except OverflowError as error:
+            raise InvalidRequest("a number is larger than the database can hold") from error
 
     def require_current(self) -> None:
         """Raises SchemaOutdated unless the schema is the one of this version."""

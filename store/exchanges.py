@@ -98,7 +98,9 @@ class ExchangeStore:
 
 def encode_exchange(exchange: Exchange) -> str:
     """The Exchange as JSON: every field, scores that are not finite too."""
-    return json.dumps(_adapter().dump_python(exchange), default=_jsonable, separators=(",", ":"))
+    # A number of numpy where a plain one belongs is no reason to lose the record, nor to warn.
+    fields = _adapter().dump_python(exchange, warnings=False)
+    return json.dumps(fields, default=_jsonable, separators=(",", ":"))
 
 
 def decode_exchange(body: str) -> Exchange:

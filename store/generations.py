@@ -58,7 +58,9 @@ class Shelf:
                 _fsync(file)
             _fsync(temporary)
             temporary.rename(self.path(name))
-            _fsync(self.folder)
+            # The folders above may be as new as this one.
+            for folder in (self.folder, *self.folder.parents[:2]):
+                _fsync(folder)
         except OSError as error:
             raise StoreError(f"an index cannot be written in {self.folder}: {error.strerror or error}") from error
         finally:

@@ -87,6 +87,12 @@ def show_retrieval(
     )
 
 
+@router.get("", include_in_schema=False)
+def front_door() -> Response:
+    """The list, for who types the short address."""
+    return RedirectResponse(HOME)
+
+
 @router.get("/login", include_in_schema=False)
 def sign_in_page(request: Request, following: Annotated[str, Query(alias="next")] = HOME) -> Response:
     """A form for the key of an administrator."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import cast
 
 import anyio
@@ -63,7 +63,7 @@ def chat(body: ChatRequest, request: Request, service: Serving, caller: Chatter)
         return ChatResponse.of(service.grounder.answer(ask))
     events = cast(Generator[Event, None, None], service.grounder.stream(ask))  # closing it stops the model
     first = next(events)  # what cannot be answered at all fails here, with its own status
-    return EventSourceResponse(_server_sent(first, events, request_id=request.state.request_id))
+    return EventSourceResponse(server_sent(first, events, request_id=request.state.request_id))
 
 
 def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
@@ -98,9 +98,9 @@ def _begun(conversation_id: str, *, service: Service) -> Conversation | None:
         return None
 
 
-async def _server_sent(
+async def server_sent(
     first: Event, rest: Generator[Event, None, None], *, request_id: str
-) -> AsyncIterator[ServerSentEvent]:
+) -> AsyncGenerator[ServerSentEvent, None]:
     """The events of an answer. However it ends, the client's going away included, the model is stopped."""
     event: Event | None = first
     try:

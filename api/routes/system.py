@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
 
 import grounding
 from api import pages, problems
@@ -42,6 +43,12 @@ def ready(service: Serving) -> Health | Response:
         detail = f"not ready: {'; '.join(missing)}"
         return problems.problem(503, detail=detail, headers={"Retry-After": "2"}, more={"missing": missing})
     return Health(status="ready", version=grounding.__version__)
+
+
+@router.get("/", include_in_schema=False)
+def front_door() -> Response:
+    """The documentation, for who types the address of the server alone."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/docs", include_in_schema=False)

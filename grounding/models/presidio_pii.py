@@ -2,7 +2,8 @@
 
 No language model and no network: the recognisers are those of patterns and check digits, and the one that would fetch a
 list of domain endings is replaced. They are given the surroundings of what might be a value and not the whole text:
-most of a text holds none, and some of their patterns take quadratic time on hostile input.
+most of a text holds none, some of their patterns take quadratic time on hostile input, and the recogniser of phone
+numbers reads its text once for each region.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ import logging
 import re
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from grounding.errors import MissingDependency
 from grounding.safety.pii import Finding, shadow
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 _PACKAGE = "presidio-analyzer"
 _LANGUAGE = "en"  # what presidio calls it; the patterns know no language
 _LEAST_SCORE = 0.4
 _PHONE_REGIONS = ("US", "GB", "DE", "FR", "IE", "JP")
-"""Whose numbers are known without their country's code; with it, every country's are."""
+"""Whose numbers are known without their country's code."""
 
 _EMAIL = (
     r"(?<![\w.!#$%&'*+/=?^`{|}~\-])[\w.!#$%&'*+/=?^`{|}~\-]{1,64}"
@@ -33,7 +35,7 @@ _EMAIL = (
 _CARD = r"(?<![\w.\-])(?:1800|2131|2[2-7]\d\d|3[0-9]\d\d|[456]\d{3})(?:[ \-]?\d){8,15}(?![\w\-])"
 _CANDIDATE = re.compile(
     r"@"
-    r"|(?<![A-Za-z0-9])(?:[+(]?\d(?:[ .\-/()]{0,3}\d){6,80})"
+    r"|(?<![A-Za-z0-9])\d(?:[ .\-]?\d){8,80}"
     r"|(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \-]?[A-Z0-9]{4}){2,8}"
     r"|(?<![A-Za-z0-9])(?:bc1|[13])[a-zA-HJ-NP-Z0-9]{25,59}(?![A-Za-z0-9])"
     r"|(?<![A-Za-z0-9:])(?:[0-9A-Fa-f]{0,4}:){2,8}[0-9A-Fa-f]{0,4}"
@@ -42,6 +44,12 @@ _CANDIDATE = re.compile(
 _BEFORE, _AFTER = 70, 260
 _WINDOW = 1000
 """Presidio compares all findings of one text with each other."""
+
+_NUMBER_RUN = re.compile(r"(?<![\w.,+\-])\(?\d(?:[ .\-/()]{0,3}\d){6,60}(?![\w\-])")
+_MOST_DIGITS = 15
+_LEAST_DIGITS_OF_A_GROUP = 3
+_DIGITS = re.compile(r"\d+")
+_DATE = re.compile(r"[12]\d{3}[.\-/]\d\d?[.\-/]\d\d?(?!\d)|\d\d?[.\-/]\d\d?[.\-/][12]\d{3}(?!\d)")
 _NAMES_OF_PHONE = r"(?:phone|\btel\b|mobile|\bcell|\bcall|\bfax|contact|電話|携帯|ファックス|連絡先|ＴＥＬ|ＦＡＸ)"
 _PHONE_IS_NAMED = re.compile(_NAMES_OF_PHONE, re.IGNORECASE)
 _NAMED_WITHIN = 30
@@ -49,9 +57,13 @@ _NAMED_WITHIN = 30
 _NAMED_PHONE = re.compile(
     rf"{_NAMES_OF_PHONE}[^\d\n]{{0,15}}\n?[ (]?(\d(?:[ .\-/()]{{0,2}}\d){{6,13}})(?![\w\-,.]\d)", re.IGNORECASE
 )
-_LEAST_DIGITS_OF_A_GROUP = 3
 _VERSION = re.compile(r"(?:\bv|version|ver\.?|release)\s?$", re.IGNORECASE)
-_DIGITS = re.compile(r"\d+")
+_VERSION_WITHIN = 10
+
+
+class _Recognizers(NamedTuple):
+    engine: AnalyzerEngine
+    phones: PhoneRecognizer
 
 
 class PresidioPii:
@@ -61,24 +73,26 @@ class PresidioPii:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._engine: AnalyzerEngine | None = None
+        self._recognizers: _Recognizers | None = None
 
     def find(self, text: str) -> list[Finding]:
         plain = shadow(text)
         found = [Finding("PHONE_NUMBER", *match.span(1), 0.6) for match in _NAMED_PHONE.finditer(plain)]
         for start, end in _windows(plain):
-            for result in self._loaded().analyze(plain[start:end], _LANGUAGE, score_threshold=_LEAST_SCORE):
-                span = _trimmed(plain, start + result.start, start + result.end)
-                finding = Finding(result.entity_type, *span, float(result.score))
-                if _is_whole(plain, finding, start, end) and _is_plausible(plain, text, finding):
+            for result in self._loaded().engine.analyze(plain[start:end], _LANGUAGE, score_threshold=_LEAST_SCORE):
+                finding = Finding(result.entity_type, start + result.start, start + result.end, float(result.score))
+                if _is_whole(plain, finding, start, end) and _is_plausible(plain, finding):
                     found.append(finding)
+        for start, end in _number_runs(plain, text):
+            for result in self._loaded().phones.analyze(plain[start:end], ["PHONE_NUMBER"]):
+                found.append(Finding("PHONE_NUMBER", start + result.start, start + result.end, float(result.score)))
         return found
 
-    def _loaded(self) -> AnalyzerEngine:
+    def _loaded(self) -> _Recognizers:
         with self._lock:
-            if self._engine is None:
-                self._engine = _engine()
-            return self._engine
+            if self._recognizers is None:
+                self._recognizers = _load()
+            return self._recognizers
 
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:
@@ -102,36 +116,34 @@ def _is_whole(text: str, finding: Finding, start: int, end: int) -> bool:
     return not (cut_before or cut_after)
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without the spaces, and the brackets before them, that a phone number may begin with."""
-    value = text[start:end]
-    bracket, space, rest = value.partition(" ")
-    if space and not any(map(str.isalnum, bracket)):
-        start = end - len(rest.lstrip(" "))
-    return start, start + len(text[start:end].rstrip())
-
-
-def _is_plausible(plain: str, text: str, finding: Finding) -> bool:
-    value = plain[finding.start : finding.end]
-    if finding.kind == "IP_ADDRESS":
-        return _is_address(value, plain[max(0, finding.start - 10) : finding.start])
-    if finding.kind != "PHONE_NUMBER" or value.startswith("+"):
+def _is_plausible(text: str, finding: Finding) -> bool:
+    """False for an address that is more likely a section (8.2.4.1), a version (v10.1.0.3) or a name in a program (ab::cd)."""
+    if finding.kind != "IP_ADDRESS":
         return True
-    groups = _DIGITS.findall(value)
-    if max(map(len, groups)) < _LEAST_DIGITS_OF_A_GROUP or ("." in value and "-" in value):
-        return False  # an enumeration, or a range of decimals
-    # A bare number may be an order, an article or an amount; so may one in two groups.
-    return len(groups) > 2 or bool(_PHONE_IS_NAMED.search(text, max(0, finding.start - _NAMED_WITHIN), finding.start))
-
-
-def _is_address(value: str, before: str) -> bool:
-    """False for what is more likely a section (8.2.4.1), a version (v10.1.0.3) or a name in a program (ab::cd)."""
+    value = text[finding.start : finding.end]
     if ":" in value:
         return any(map(str.isdigit, value)) and value.count(":") > 2
+    before = text[max(0, finding.start - _VERSION_WITHIN) : finding.start]
     return max(map(len, value.split("."))) > 1 and not _VERSION.search(before)
 
 
-def _engine() -> AnalyzerEngine:
+def _number_runs(plain: str, text: str) -> Iterator[tuple[int, int]]:
+    """Stretches that may be a phone number without its country's code.
+
+    A bare number may be an order, an article or an amount, and so may one in two groups, unless it is called by its
+    name; a longer run is a table.
+    """
+    for match in _NUMBER_RUN.finditer(plain):
+        run, groups = match[0], _DIGITS.findall(match[0])
+        if sum(map(len, groups)) > _MOST_DIGITS or max(map(len, groups)) < _LEAST_DIGITS_OF_A_GROUP:
+            continue
+        if ("." in run and "-" in run) or _DATE.search(run):
+            continue  # a range of decimals, or a date
+        if len(groups) > 2 or _PHONE_IS_NAMED.search(text, max(0, match.start() - _NAMED_WITHIN), match.start()):
+            yield match.span()
+
+
+def _load() -> _Recognizers:
     try:
         from presidio_analyzer import AnalyzerEngine, Pattern, PatternRecognizer, RecognizerRegistry
         from presidio_analyzer import predefined_recognizers as known
@@ -143,7 +155,6 @@ def _engine() -> AnalyzerEngine:
     recognizers = [
         # Not known.EmailRecognizer: that one asks the network which domain endings there are.
         PatternRecognizer("EMAIL_ADDRESS", name="email", patterns=[Pattern("email", _EMAIL, 1.0)]),
-        known.PhoneRecognizer(supported_regions=_PHONE_REGIONS),
         known.CreditCardRecognizer(patterns=[Pattern("card", _CARD, 0.3)]),
         known.IbanRecognizer(),
         known.IpRecognizer(),
@@ -152,4 +163,5 @@ def _engine() -> AnalyzerEngine:
     ]
     registry = RecognizerRegistry(recognizers=recognizers, supported_languages=[_LANGUAGE])
     nlp = NoOpNlpEngine(models=[{"lang_code": _LANGUAGE, "model_name": "none"}])
-    return AnalyzerEngine(registry=registry, nlp_engine=nlp, supported_languages=[_LANGUAGE])
+    engine = AnalyzerEngine(registry=registry, nlp_engine=nlp, supported_languages=[_LANGUAGE])
+    return _Recognizers(engine, known.PhoneRecognizer(supported_regions=_PHONE_REGIONS))

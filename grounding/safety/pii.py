@@ -64,8 +64,12 @@ def _outermost(found: Sequence[Finding]) -> list[Finding]:
     return kept
 
 
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
-_UNSPACED = re.compile(r"[\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff5f-\uffef\U00020000-\U0003ffff]")
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if code != ord("：")} | dict.fromkeys(
+    map(ord, "‐‑‒–—−"), "-"
+)
+_UNSPACED = re.compile(
+    r"[\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff1a\uff5f-\uffef\U00020000-\U0003ffff]"
+)
 
 
 def shadow(text: str) -> str:

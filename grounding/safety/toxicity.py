@@ -29,6 +29,7 @@ _GROUP = (
     r"|hindus?|sikhs?|buddhists?|asians?|africans?|mexicans?|latin[oa]s?|koreans|indians|gyps(?:y|ies)"
     r"|(?:im)?migrants?|refugees?|foreigners?|asylum\W+seekers?|disabled"
     r"|(?:black|gay|trans|disabled|female|jewish|asian)(?=\W+(?:scum|vermin|filth|trash|throats?|necks?|neck)))"
+    r"(?!')"
 )
 _SLUR = _any(
     "nigger niggers faggots faggot fags fag trannies tranny shemale shemales kike kikes wetback wetbacks raghead "
@@ -68,7 +69,7 @@ _HARM_PHRASE = (
     r"|(?:throats?|necks?) (?:cut|slit|snapped))"
 )
 _EMOTE = (
-    r"(?:hate[sd]?|hating|hatred|despise[sd]?|loathe[sd]?|loathing|detest(?:s|ed)?|abhor(?:s|red)?|contempt|scorn"
+    r"(?:hate[sd]?(?! to\b)|hating|hatred|despise[sd]?|loathe[sd]?|loathing|detest(?:s|ed)?|abhor(?:s|red)?|contempt|scorn"
     r"|disgust(?:ed)?"
     r"|disdain|revulsion|(?:cannot|can't|can not) (?:really )?stand|sick (?:of|and tired of)|fed up with"
     r"|pissed off (?:by|at|with))"
@@ -123,7 +124,7 @@ def _sign(reason: str, weight: float, pattern: str) -> _Sign:
 
 
 _HOSTILE = (
-    _sign("hate", 0.9, rf"\b{_EMOTE}\b{_gap(5)}(?P<group>{_GROUP})\b(?!')"),
+    _sign("hate", 0.9, rf"\b{_EMOTE}\b{_gap(5)}(?P<group>{_GROUP})\b"),
     _sign("hate", 0.9, rf"\b(?P<group>{_GROUP})\b{_gap(8)}{_MAKES}\b"),
     _sign("hate", 0.9, rf"\b(?P<group>{_GROUP})\b{_gap(6)}{_IS}{_VILE}\b(?!\W\w+(?:ion|ment|cy|s)\b)"),
     _sign("hate", 0.9, rf"\b(?P<group>{_GROUP})\b{_gap(8)}{_PROFANE}\b"),

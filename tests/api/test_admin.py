@@ -119,3 +119,8 @@ def test_a_limited_administrator_sees_their_collections(admin: TestClient, servi
         if status == 200:
             assert {item["collection"] for item in response.json()["data"]} == {"other"}
         assert admin.get("/admin/retrievals/trace0", headers=headers).status_code == 404
+
+
+def test_short_addresses_lead_somewhere(admin: TestClient) -> None:
+    assert admin.get("/", follow_redirects=False).headers["location"] == "/docs"
+    assert admin.get("/admin", follow_redirects=False).headers["location"] == "/admin/retrievals"

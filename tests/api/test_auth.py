@@ -16,7 +16,17 @@ from api.compose import Service, build
 from grounding.errors import NotAllowed, NotAuthenticated
 from tests.api.conftest import settings_of
 
-OPEN = {"/healthz", "/readyz", "/docs", "/admin/login", "/admin/logout", "/admin/style.css", "/admin/icon.svg"}
+OPEN = {
+    "/",
+    "/healthz",
+    "/readyz",
+    "/docs",
+    "/admin",
+    "/admin/login",
+    "/admin/logout",
+    "/admin/style.css",
+    "/admin/icon.svg",
+}
 """Routes that need no scope: health, documentation, the sign-in."""
 
 

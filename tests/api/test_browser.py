@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.api.test_server import Server, serving
 
@@ -64,18 +65,18 @@ def test_a_wrong_key_is_told(browser: Browser, server: Server) -> None:
     page.goto("/admin/retrievals")
     page.get_by_label("Key").fill("gk_wrong")
     page.get_by_role("button", name="Sign in").click()
-    assert page.get_by_role("alert").is_visible()
+    expect(page.get_by_role("alert")).to_be_visible()
     context.close()
 
 
 def test_the_list_filters_and_leads_to_the_detail(page: Page) -> None:
-    assert page.get_by_role("row").count() == 4
-    assert page.title() == "Retrievals · Grounding"
+    expect(page.get_by_role("row")).to_have_count(4)
+    expect(page).to_have_title("Retrievals · Grounding")
     page.get_by_label("Question contains").fill("hotel")
     page.get_by_role("button", name="Filter").click()
-    assert page.get_by_role("row").count() == 2
+    expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="What is the hotel limit in Dublin?").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "What is the hotel limit in Dublin?"
+    expect(page.get_by_role("heading", level=1)).to_have_text("What is the hotel limit in Dublin?")
 
 
 def test_the_quotes_stand_out_in_their_passages(page: Page) -> None:
@@ -83,21 +84,22 @@ def test_the_quotes_stand_out_in_their_passages(page: Page) -> None:
     quote = page.locator("#answer blockquote").first.inner_text()
     marked = page.locator("#passages mark.quote").first
     assert marked.inner_text() in quote or quote in marked.inner_text()
-    assert marked.is_visible()
+    expect(marked).to_be_visible()
     page.locator("#answer .citations .marker").first.click()
     target = page.locator(":target")
-    assert target.locator("mark.quote").count() >= 1
+    expect(target.locator("mark.quote")).not_to_have_count(0)
     for section in ("Answer", "Question", "Passages", "Legs", "Dropped", "Safety", "Prompt", "Timings", "Record"):
-        assert page.get_by_role("heading", name=section).first.is_visible()
+        expect(page.get_by_role("heading", name=section).first).to_be_visible()
 
 
 def test_text_of_users_is_never_obeyed(page: Page) -> None:
     page.get_by_role("link", name="document.title").click()
-    assert page.title().startswith("<script>")
+    expect(page).to_have_title(re.compile("^<script>"))
 
 
 def test_it_fits_a_phone_in_the_dark(browser: Browser, page: Page, server: Server, tmp_path: Path) -> None:
     page.get_by_role("link", name="What is the hotel limit in Dublin?").click()
+    expect(page.locator("#passages")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 800})
     page.emulate_media(color_scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -108,11 +110,11 @@ def test_it_can_be_used_from_the_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#main")
+    expect(page).to_have_url(re.compile("#main$"))
 
 
 def test_signing_out_ends_it(page: Page) -> None:
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/admin/login")
     page.goto("/admin/retrievals")
-    assert "/admin/login" in page.url
+    expect(page).to_have_url(re.compile("/admin/login"))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import cast
 
+import anyio
 import pytest
+from sse_starlette import ServerSentEvent
 from starlette.testclient import TestClient
 
 from api.compose import Service
+from api.routes.questions import server_sent
+from grounding.errors import GeneratorFailed
+from grounding.pipeline import Delta, Event
 
 PASSAGE_FIELDS = {
     "rank",
@@ -137,6 +142,13 @@ def test_half_a_surrogate_pair_is_an_error_of_the_caller(client: TestClient, han
         assert response.status_code in (200, 422), response.text
 
 
+def test_json_nested_beyond_reason_is_an_error_of_the_caller(client: TestClient, handbook: str) -> None:
+    content = b'{"query": "x", "filters": ' + b'{"$not": ' * 100_000 + b"{}" + b"}" * 100_001
+    response = client.post("/v1/search", content=content, headers={"Content-Type": "application/json"})
+    assert 400 <= response.status_code < 500
+    assert response.headers["content-type"] == "application/problem+json"
+
+
 class TestGround:
     def test_it_gives_the_prompt_and_no_answer(self, client: TestClient, handbook: str) -> None:
         question = "What is the hotel limit in Dublin?"
@@ -251,3 +263,44 @@ class TestStream:
         first, second = (service.store.exchanges.get(cast(str, b["trace_id"])) for b in (whole, streamed))
         assert first.answer == second.answer
         assert [step.name for step in first.steps] == [step.name for step in second.steps]
+
+
+class TestServerSent:
+    """What becomes of a stream that does not come to its end."""
+
+    def test_a_client_that_goes_away_closes_the_answer(self) -> None:
+        closed = []
+
+        def answer() -> Generator[Event, None, None]:
+            try:
+                yield Delta("two")
+                yield Delta("three")
+            finally:
+                closed.append(True)
+
+        async def leave_early() -> list[ServerSentEvent]:
+            stream = server_sent(Delta("one"), answer(), request_id="r")
+            seen = [await anext(stream), await anext(stream)]
+            await stream.aclose()
+            return seen
+
+        assert [event.data for event in anyio.run(leave_early)] == ['{"text": "one"}', '{"text": "two"}']
+        assert closed == [True]
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [(GeneratorFailed("the model did not answer"), "generator_failed"), (KeyError("x"), "internal")],
+    )
+    def test_an_error_on_the_way_is_the_last_event(self, error: Exception, code: str) -> None:
+        def answer() -> Generator[Event, None, None]:
+            yield Delta("two")
+            raise error
+
+        async def all_of_it() -> list[ServerSentEvent]:
+            return [event async for event in server_sent(Delta("one"), answer(), request_id="r")]
+
+        *_, last = anyio.run(all_of_it)
+        assert last.event == "error"
+        problem = json.loads(cast(str, last.data))
+        assert problem["code"] == code
+        assert {"type", "title", "status", "detail", "code"} <= problem.keys()

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from api.serve import listen
 from tests.api.conftest import DOCUMENTS, write_documents
 from tests.api.test_cli import ENVIRONMENT
 from tests.api.test_questions import events
@@ -73,7 +74,11 @@ def serving(home: Path, *arguments: str) -> Iterator[Server]:
         yield Server(home, process, told["url"], told["admin_key"])
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
+            process.wait()
         process.stdout.close()
         process.stderr.close()
 
@@ -162,6 +167,13 @@ def test_several_workers_share_a_port(tmp_path: Path) -> None:
     with serving(tmp_path / "home", "--workers", "2") as server, server.client(key=server.admin_key) as admin:
         _until(lambda: admin.get("/readyz").status_code == 200)
         assert admin.get("/admin/retrievals").json()["data"] == []
+
+
+def test_answers_do_not_wait_for_the_client_to_confirm_their_head() -> None:
+    with listen("127.0.0.1", 0) as sock, socket.create_connection(sock.getsockname()):
+        accepted, _ = sock.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_port_in_use_is_a_clear_error(tmp_path: Path) -> None:

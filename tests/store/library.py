@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -68,8 +69,8 @@ def texts(store: Store, ids: Sequence[int], *, collection: str = "library") -> l
     return [found.text for found in store.corpus(collection).passages(ids)]
 
 
-def exchange(trace_id: str, *, question: str = "How long is the leave?", **changes: object) -> Exchange:
-    values: dict[str, object] = {
+def exchange(trace_id: str, *, question: str = "How long is the leave?", **changes: Any) -> Exchange:
+    fields: dict[str, Any] = {
         "trace_id": trace_id,
         "kind": "chat",
         "created_at": NOON,
@@ -78,4 +79,4 @@ def exchange(trace_id: str, *, question: str = "How long is the leave?", **chang
         "outcome": "answered",
         **changes,
     }
-    return Exchange(**values)  # type: ignore[arg-type] # any of its fields may be changed
+    return Exchange(**fields)

@@ -100,6 +100,11 @@ def test_one_batch_names_each_document_once(store: Store, second: NewDocument, c
     assert store.collections.get("library").documents == 0
 
 
+def _titled(title: str) -> NewDocument:
+    new = library.document("titled")
+    return replace(new, document=replace(new.document, title=title))
+
+
 BAD = {
     "nan": np.full(library.DIMENSION, np.nan, np.float32),
     "infinite": np.full(library.DIMENSION, np.inf, np.float32),
@@ -127,7 +132,7 @@ def test_metadata_that_json_does_not_have_refuses_the_whole_batch(store: Store, 
 
 def test_text_that_is_not_unicode_refuses_the_whole_batch(store: Store, home: Path) -> None:
     with pytest.raises(InvalidRequest, match="surrogate"):
-        library.put(store, library.document("good", "fine"), library.document("bad", title="\ud800"))
+        library.put(store, library.document("good", "fine"), _titled("\ud800"))
     assert _counts(home)["documents"] == 0
 
 
