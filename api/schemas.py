@@ -33,7 +33,9 @@ class _Response(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-ConversationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$", description="made by an earlier answer")]
+ConversationId = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$", description="of an earlier answer, or an id of your own")
+]
 TopK = Annotated[int, Field(ge=1, le=MAX_TOP_K, description="passages; default: the setting retrieval.top_k")]
 Filters = Annotated[
     dict[str, JsonValue],

@@ -153,6 +153,8 @@ class Tantivy:
     def _first(self, query: Query, limit: int) -> tuple[Ids, Scores]:
         hits = self._searcher.search(query, limit=limit, count=False).hits
         ids = self._searcher.fast_field_values("id", [address for _, address in hits])
+        if None in ids:  # never where the index is sound
+            raise StoreError("a lexical index was damaged while it was open: run  grounding check --repair")
         return np.asarray(ids, dtype=np.int64), np.round([score for score, _ in hits], DECIMALS)
 
 

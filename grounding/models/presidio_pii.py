@@ -45,7 +45,7 @@ _BEFORE, _AFTER = 70, 260
 _WINDOW = 1000
 """Presidio compares all findings of one text with each other."""
 
-_NUMBER_RUN = re.compile(r"(?<![\w.,+\-])\(?\d(?:[ .\-/()]{0,3}\d){6,60}(?![\w\-])")
+_NUMBER_RUN = re.compile(r"(?<![\w.,\-])[+(]?\d(?:[ .\-/()]{0,3}\d){6,60}(?=[^\w\-]|$|x\d)")
 _MOST_DIGITS = 15
 _LEAST_DIGITS_OF_A_GROUP = 3
 _DIGITS = re.compile(r"\d+")
@@ -85,7 +85,9 @@ class PresidioPii:
                     found.append(finding)
         for start, end in _number_runs(plain, text):
             for result in self._loaded().phones.analyze(plain[start:end], ["PHONE_NUMBER"]):
-                found.append(Finding("PHONE_NUMBER", start + result.start, start + result.end, float(result.score)))
+                finding = Finding("PHONE_NUMBER", start + result.start, start + result.end, float(result.score))
+                if _may_be_phone(text, finding.start, finding.end):
+                    found.append(finding)
         return found
 
     def _loaded(self) -> _Recognizers:
@@ -117,7 +119,7 @@ def _is_whole(text: str, finding: Finding, start: int, end: int) -> bool:
 
 
 def _is_plausible(text: str, finding: Finding) -> bool:
-    """False for an address that is more likely a section (8.2.4.1), a version (v10.1.0.3) or a name in a program (ab::cd)."""
+    """False for what is more likely a section (8.2.4.1), a version (v10.1.0.3) or a name in a program (ab::cd)."""
     if finding.kind != "IP_ADDRESS":
         return True
     value = text[finding.start : finding.end]
@@ -128,19 +130,23 @@ def _is_plausible(text: str, finding: Finding) -> bool:
 
 
 def _number_runs(plain: str, text: str) -> Iterator[tuple[int, int]]:
-    """Stretches that may be a phone number without its country's code.
-
-    A bare number may be an order, an article or an amount, and so may one in two groups, unless it is called by its
-    name; a longer run is a table.
-    """
+    """Stretches that may be a phone number without its country's code (PiiRules find those with it)."""
     for match in _NUMBER_RUN.finditer(plain):
-        run, groups = match[0], _DIGITS.findall(match[0])
-        if sum(map(len, groups)) > _MOST_DIGITS or max(map(len, groups)) < _LEAST_DIGITS_OF_A_GROUP:
-            continue
-        if ("." in run and "-" in run) or _DATE.search(run):
-            continue  # a range of decimals, or a date
-        if len(groups) > 2 or _PHONE_IS_NAMED.search(text, max(0, match.start() - _NAMED_WITHIN), match.start()):
+        digits = sum(map(str.isdigit, match[0]))
+        if digits <= _MOST_DIGITS and match[0][0] != "+" and _may_be_phone(text, *match.span()):
             yield match.span()
+
+
+def _may_be_phone(text: str, start: int, end: int) -> bool:
+    """False for a date, a range of decimals, an enumeration; and, unless it is called a phone number, for a number in
+    one group or two, which may be an order, an article or an amount."""
+    value = text[start:end]
+    groups = _DIGITS.findall(value)
+    if max(map(len, groups)) < _LEAST_DIGITS_OF_A_GROUP or any(map(str.isalpha, value)):
+        return False
+    if ("." in value and "-" in value) or _DATE.search(value):
+        return False
+    return len(groups) > 2 or bool(_PHONE_IS_NAMED.search(text, max(0, start - _NAMED_WITHIN), start))
 
 
 def _load() -> _Recognizers:

@@ -95,7 +95,7 @@ _PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ("API_KEY", 0.9, re.compile(r"(?<![A-Za-z0-9_\-])eyJ[\w\-]{10,4000}\.eyJ[\w\-]{10,4000}\.[\w\-]{10,1000}", re.A)),
     ("API_KEY", 0.8, re.compile(r"(?<=[Bb]earer )(?=[A-Za-z._~+/\-]{0,255}\d)[A-Za-z0-9._~+/\-]{20,1000}={0,2}")),
     ("PHONE_NUMBER", 0.9, re.compile(rf"(?<![\w+])\+[1-9]\d{{0,2}}[ \-./]?{_TRUNK}\d(?:[ \-./]?\d){{5,11}}(?![\w\-])")),
-    ("PHONE_NUMBER", 0.7, re.compile(r"(?<![\w.,+\-])(?:\(\d{3}\) ?|\d{3}[.\-])\d{3}[.\-]\d{4}(?![\w\-])")),
+    ("PHONE_NUMBER", 0.7, re.compile(r"(?<![\w.,+\-])(?:\(\d{3}\) ?|\d{3}[.\-])\d{3}[.\-]\d{4}(?=[^\w\-]|$|x\d)")),
     ("PHONE_NUMBER", 0.8, re.compile(rf"(?<![\w+\-.])0{_JAPANESE_AREA}-\d{{3,4}}(?![\w\-])")),
     ("PHONE_NUMBER", 0.8, re.compile(r"(?<![\w+\-.])\(?0\d{1,4}\)[ ]?\d{1,4}-\d{4}(?![\w\-])")),
     ("PHONE_NUMBER", 0.7, re.compile(r"(?<![\w+\-.])0[5789]0\d{8}(?![\w\-])")),

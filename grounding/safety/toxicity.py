@@ -28,27 +28,26 @@ _GROUP = (
     r"|blacks|gays|lesbians?|homosexuals?|bisexuals?|lgbt\w*|transsexuals?|jews?|muslims?|arabs?|christians?|catholics?"
     r"|hindus?|sikhs?|buddhists?|asians?|africans?|mexicans?|latin[oa]s?|koreans|indians|gyps(?:y|ies)"
     r"|(?:im)?migrants?|refugees?|foreigners?|asylum\W+seekers?|disabled"
-    r"|(?:black|gay|trans|disabled|female|jewish|asian)(?=\W+(?:scum|vermin|filth|trash|throats?|necks?|neck)))"
-    r"(?!')"
+    r"|(?:black|gay|trans|disabled|female|jewish|asian)(?=\W+(?:scum|vermin|filth|trash|throats?|necks?|neck)))(?!')"
 )
 _SLUR = _any(
     "nigger niggers faggots faggot fags fag trannies tranny shemale shemales kike kikes wetback wetbacks raghead "
-    "ragheads "
-    "towelhead towelheads spic spics chink chinks gook gooks paki pakis coon coons muzzie muzzies rapefugee rapefugees "
-    "retard retards dyke dykes cripple cripples whore whores slut sluts sandnigger beaner beaners jap japs"
+    "ragheads towelhead towelheads spic spics chink chinks gook gooks paki pakis coon coons muzzie muzzies "
+    "rapefugee rapefugees retard retards dyke dykes cripple cripples whore whores slut sluts sandnigger beaner "
+    "beaners jap japs"
 )
 _PROFANE = _any(
-    "fuck fucks fucking fucked fucker fuckers motherfucker motherfuckers shit shits shitty shithead shitheads bullshit "
-    "asshole assholes arsehole arseholes bastard bastards bitch bitches cunt cunts dickhead dickheads prick "
-    "pricks twat twats wanker wankers scumbag scumbags dumbass dumbasses goddamn bloody pissed pissing"
+    "fuck fucks fucking fucked fucker fuckers motherfucker motherfuckers shit shits shitty shithead shitheads "
+    "bullshit asshole assholes arsehole arseholes bastard bastards bitch bitches cunt cunts dickhead dickheads "
+    "prick pricks twat twats wanker wankers scumbag scumbags dumbass dumbasses goddamn bloody pissed pissing"
 )
 _VILE = _any(
     "scum vermin filth filthy trash garbage rubbish refuse dirt plague cancer virus disease pest pests parasite "
-    "parasites rats cockroaches insects animals apes monkeys pigs subhuman subhumans inferior worthless disgusting "
-    "repulsive repugnant "
-    "revolting despicable vile evil stupid stupidest dumb dumbest idiots morons moronic imbeciles brainless ignorant "
-    "pathetic sickening primitive savages barbaric uncivilised uncivilized degenerate degenerates useless "
-    "monsters thieves rapists terrorists worst dishonest violent cruel liars abomination abominations threat"
+    "parasites rats cockroaches insects animals apes monkeys pigs subhuman subhumans inferior worthless "
+    "disgusting repulsive repugnant revolting despicable vile evil stupid stupidest dumb dumbest idiots morons "
+    "moronic imbeciles brainless ignorant pathetic sickening primitive savages barbaric uncivilised uncivilized "
+    "degenerate degenerates useless monsters thieves rapists terrorists worst dishonest violent cruel liars "
+    "abomination abominations threat"
 )
 _SCORNED = _any(
     "filthy dirty disgusting stupid dumb worthless pathetic vile evil sickening repulsive inferior brainless "
@@ -56,21 +55,19 @@ _SCORNED = _any(
 )
 _HARM = _any(
     "kill kills killed killing murder murdered murdering shoot shot shooting hang hanged hung burn burned burnt "
-    "burning "
-    "slaughter slaughtered torture tortured execute executed execution exterminate exterminated extermination "
-    "eradicate "
-    "eradicated drown drowned strangle strangled stab stabbed behead beheaded rape raped raping gas gassed lynch "
-    "lynched "
-    "bomb bombed die dead death suffer beat beaten punch hurt attack attacked crush crushed deported deport castrate "
-    "castrated sterilise sterilised sterilize sterilized whipped stoned cages"
+    "burning slaughter slaughtered torture tortured execute executed execution exterminate exterminated "
+    "extermination eradicate eradicated drown drowned strangle strangled stab stabbed behead beheaded rape raped "
+    "raping gas gassed lynch lynched bomb bombed die dead death suffer beat beaten punch hurt attack attacked "
+    "crush crushed deported deport castrate castrated sterilise sterilised sterilize sterilized whipped stoned "
+    "cages"
 )
 _HARM_PHRASE = (
     r"(?:get rid of|wipe[ds]? out|put an end to|(?:cut|slit|snap) \w+(?: \w+)?"
     r"|(?:throats?|necks?) (?:cut|slit|snapped))"
 )
 _EMOTE = (
-    r"(?:hate[sd]?(?! to\b)|hating|hatred|despise[sd]?|loathe[sd]?|loathing|detest(?:s|ed)?|abhor(?:s|red)?|contempt|scorn"
-    r"|disgust(?:ed)?"
+    r"(?:hate[sd]?(?! to\b)|hating|hatred|despise[sd]?|loathe[sd]?|loathing|detest(?:s|ed)?|abhor(?:s|red)?"
+    r"|contempt|scorn|disgust(?:ed)?"
     r"|disdain|revulsion|(?:cannot|can't|can not) (?:really )?stand|sick (?:of|and tired of)|fed up with"
     r"|pissed off (?:by|at|with))"
 )
@@ -94,8 +91,8 @@ _WANTS = (
 )
 _YOU = r"(?:you|u|ya|yourself|yourselves|your)"
 _INSULTS = _any(
-    "idiot moron retard asshole arsehole bastard bitch cunt dickhead prick twat wanker scum scumbag whore slut faggot "
-    "nigger motherfucker fucker pig vermin filth"
+    "idiot moron retard asshole arsehole bastard bitch cunt dickhead prick twat wanker scum scumbag whore slut "
+    "faggot nigger motherfucker fucker pig vermin filth"
 )
 
 

@@ -41,10 +41,11 @@ MIXED = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=12)), max_s
 HARMLESS = "How many days of annual leave may I carry over into the next year?"
 # What regular expressions stumble over: long runs, and beginnings of a match without their end.
 HOSTILE = [
-    "a", "A", "1", "1 ", "1-", "1.", "+1", "@", "a@", "a@a.", "a.", "a-", "(", "0(", ":", "a:", "192.168.0.1 ", "4111 ", "eyJ", "DE89 3704 ",
-    "-----BEGIN PRIVATE KEY-----", "bearer ", "sk-", "phone 1", "ignore ", "ignore all ", "show ", "![](http", "![](https://a{", "\"", "'", "`",
-    "```\n", "> ", "[", "women ", "women are ", "i hate ", "\"i hate women\" said ", "should kill ", "they ", "a\u200b", "\U000e0041", "а", "аo", "ＡＢ",
-    "これまでの", "在日", "お前は", "。", "\n", "s c u m ",
+    "a", "A", "1", "1 ", "1-", "1.", "+1", "@", "a@", "a@a.", "a.", "a-", "(", "0(", ":", "a:", "192.168.0.1 ",
+    "4111 ", "eyJ", "DE89 3704 ", "-----BEGIN PRIVATE KEY-----", "bearer ", "sk-", "phone 1", "ignore ",
+    "ignore all ", "show ", "![](http", "![](https://a{", '"', "'", "`", "```\n", "> ", "[", "women ",
+    "women are ", "i hate ", '"i hate women" said ', "should kill ", "they ", "a\u200b", "\U000e0041", "\u0430",
+    "\u0430o", "ＡＢ", "これまでの", "在日", "お前は", "。", "\n", "s c u m ",
 ]  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def test_threads_share_one_check() -> None:
 def test_time_grows_no_faster_than_the_text(check: SafetyCheck) -> None:
     """Quadratic time would be 25 times as much for five times the text; what is measured is noisy, hence the room."""
     for piece in HOSTILE:
-        short, long = (piece * (size // len(piece)) for size in (4_000, 20_000))
+        short, long = (piece * (size // len(piece)) for size in (2_000, 10_000))
         check.check(short, part="question", origin="question", language="en")
         assert seconds(check, long) < 14 * seconds(check, short) + 0.05, repr(piece)
 

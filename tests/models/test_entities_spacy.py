@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -98,12 +99,11 @@ def test_every_label_of_the_default_pipelines_is_mapped(name: str) -> None:
 
 def test_a_pipeline_in_a_folder_is_served_too(tmp_path: Path) -> None:
     import spacy
+    from spacy.pipeline import EntityRuler
 
     nlp = spacy.blank("fr")
-    patterns = [{"label": "LIEU", "pattern": "Lyon"}, {"label": "PER", "pattern": "Marie"}]
-    nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": None}).initialize(
-        lambda: [], nlp=nlp, patterns=patterns
-    )
+    ruler = cast(EntityRuler, nlp.add_pipe("entity_ruler"))
+    ruler.add_patterns([{"label": "LIEU", "pattern": "Lyon"}, {"label": "PER", "pattern": "Marie"}])
     nlp.to_disk(tmp_path / "pipeline")
     extractor = SpacyEntities({"fr": str(tmp_path / "pipeline")}, rules=RuleEntities())
     assert found(extractor, "Marie a vu HX-200 à Lyon", "fr") == {
