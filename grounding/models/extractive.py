@@ -28,6 +28,8 @@ SECOND = 0.96
 MOST_SENTENCES = 2
 CANDIDATES = 20
 """Sentences whose cosine is computed, those with the best terms first: some 30 ms with the default embedder."""
+FOREIGN = 0.85
+"""Trust in a sentence of the other writing, which only its cosine speaks for: one's own language goes first."""
 
 _COSINE_RANGE = (0.76, 0.90)
 """Cosines of the default embedder between a question and unrelated, and answering, sentences."""
@@ -112,7 +114,7 @@ class ExtractiveGenerator:
         scored: list[tuple[float, _Candidate]] = []
         for candidate, share, close in zip(picked, shares[order], closeness, strict=True):
             foreign = _is_unspaced(candidate.text) != _is_unspaced(question.clean)
-            score = float(close) if foreign else 0.6 * float(share) + 0.4 * float(close)
+            score = FOREIGN * float(close) if foreign else 0.6 * float(share) + 0.4 * float(close)
             scored.append((score - (0.0 if _is_of_kind(question, candidate) else _MISSES), candidate))
         return sorted(scored, key=lambda pair: -pair[0])
 
