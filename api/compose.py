@@ -225,7 +225,7 @@ class Service:
                 check.check(_SAMPLE, part=origin, origin=origin, language="en")
 
     def _load_spelling(self) -> None:
-        self.models.spelling.correct(_SAMPLE, language=self.models.language_of(_SAMPLE))
+        self.models.spelling.correct(_SAMPLE, language=self.models.language_of(_SAMPLE), known=lambda _: False)
 
     def _load_collection(self, name: str) -> None:
         corpus = self.store.corpus(name)

@@ -218,6 +218,7 @@ class Grounder:
                 max_chars=self._settings.retrieval.max_question_chars,
                 language_of=self._language_of,
                 spelling=self._spelling,
+                known=corpus.knows,
             )
             facts["language"], facts["characters"] = question.language, len(question.clean)
         turn = _Turn(kind, ask, trace, uuid.uuid4().hex, question, change=corpus.change)

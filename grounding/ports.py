@@ -4,8 +4,8 @@ implementation to it. Implementations of model seams live in `grounding.models`,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Generating
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -66,8 +66,11 @@ class Reranker(Protocol):
 
 @runtime_checkable
 class SpellingCorrector(Protocol):
-    def correct(self, text: str, *, language: str) -> str | None:
-        """The text with likely misspellings mended, or None where there is nothing to offer."""
+    def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
+        """The text with likely misspellings mended, or None where there is nothing to offer.
+
+        `known` tells, in lower case, the words that are right here though no dictionary has them.
+        """
 
 
 @runtime_checkable
@@ -181,6 +184,9 @@ class Corpus(Protocol):
 
     def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
         """Passages in which these normalised names (`entities.normalise`) were recognised; rarer names weigh more."""
+
+    def knows(self, word: str) -> bool:
+        """Whether a passage has the word, by `analysis.terms`."""
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """The passages that exist, in the order asked for."""

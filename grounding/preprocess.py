@@ -39,7 +39,12 @@ def clean(text: str) -> str:
 
 
 def question(
-    text: str, *, max_chars: int, language_of: Callable[[str], str], spelling: SpellingCorrector | None
+    text: str,
+    *,
+    max_chars: int,
+    language_of: Callable[[str], str],
+    spelling: SpellingCorrector,
+    known: Callable[[str], bool],
 ) -> Question:
     """The Question in its first forms; `standalone` starts as `clean`, entities come later.
 
@@ -52,5 +57,5 @@ def question(
     if not cleaned:
         raise InvalidRequest("the question is empty")
     language = language_of(cleaned)
-    corrected = spelling.correct(cleaned, language=language) if spelling else None
+    corrected = spelling.correct(cleaned, language=language, known=known)
     return Question(raw=text, clean=cleaned, standalone=cleaned, language=language, corrected=corrected)

@@ -14,8 +14,8 @@ from grounding.tracing import Trace
 from grounding.values import Dropped, Evidence, Hit, Leg, LegName, Passage, Question, Signal, Signals
 
 WEIGHTS: dict[LegName, float] = {"dense": 1.0, "lexical": 1.5, "entity": 0.1}
-"""Trust in each leg; see docs/decisions/0003-fusion.md. The entity leg knows only that a name occurs, so it settles ties
-and seldom leads."""
+"""Trust in each leg; see docs/decisions/0003-fusion.md. The entity leg knows only that a name occurs, so it settles
+ties and seldom leads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,12 @@ class SqlCorpus:
             found, points = found[mask], points[mask]
         return best(found, points / MICRO, k)
 
+    def knows(self, word: str) -> bool:
+        """Whether a passage has the word, by `analysis.terms`."""
+        with self._now() as (connection, now):
+            view = self._terms.view(connection, now)
+        return bool(weigh(word, [view.tail])) or (view.base is not None and bool(weigh(word, [view.base])))
+
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """The passages that exist, in the order asked for."""
         found: dict[int, Passage] = {}

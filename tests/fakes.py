@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
 from collections.abc import Generator as Generating
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,6 +93,9 @@ class MemoryCorpus:
     def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
         return _best(Counter(float_id for name in names for float_id in self._names.get(name, ())), k)
 
+    def knows(self, word: str) -> bool:
+        return bool(self.lexical(word, 1))
+
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         return [self._passages[number] for number in ids if number in self._passages]
 
@@ -147,7 +150,7 @@ class CapitalNames:
 
 
 class NoSpelling:
-    def correct(self, text: str, *, language: str) -> str | None:
+    def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
         return None
 
 

@@ -159,7 +159,7 @@ def _asked_for(question: Question) -> frozenset[str]:
 
 
 def _is_of_kind(question: Question, candidate: _Candidate) -> bool:
-    """Whether the sentence has a number where one is asked for, a name where a person is, the thing where it is said."""
+    """Whether the sentence has a number where one is asked for, a name where a person is, the thing where one is."""
     asked_for = _asked_for(question)
     if asked_for and not asked_for & (candidate.terms | candidate.around):
         return _is_unspaced(candidate.text) != _is_unspaced(question.clean)

@@ -50,27 +50,23 @@ _VARIANTS = (
 class SymSpellCorrector:
     """SpellingCorrector for English, word by word; conservative, for what it says is only offered.
 
-    `known` tells, in lower case, the words that are right here though no dictionary has them. A word with a capital, a
-    digit or a mark in it, a short one and a known one stay as they are; so does one without a clearly best correction.
+    A word with a capital, a digit or a mark in it, a short one and a known one stay as they are; so does one without a
+    clearly best correction.
     """
 
-    def __init__(self, *, known: Callable[[str], bool] | None = None) -> None:
-        self._known = known
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._dictionary: _Dictionary | None = None
 
-    def correct(self, text: str, *, language: str) -> str | None:
+    def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
         if language != "en":
             return None
         dictionary = self._loaded()
-        unknown = {word for word in _WORD.findall(text) if not dictionary.explains(word) and not self._is_known(word)}
+        unknown = {word for word in _WORD.findall(text) if not dictionary.explains(word) and not known(word)}
         if not 0 < len(unknown) <= _MOST_WORDS:
             return None
         better = {word: best for word in unknown if (best := dictionary.best(word)) is not None}
         return _WORD.sub(lambda match: better.get(match[0], match[0]), text) if better else None
-
-    def _is_known(self, word: str) -> bool:
-        return self._known is not None and self._known(word)
 
     def _loaded(self) -> _Dictionary:
         with self._lock:

@@ -213,6 +213,14 @@ def test_a_collection_that_was_deleted_is_not_found(store: Store, corpus: Corpus
     assert len(store.corpus("library").lexical("lunch leave", 5)) == 1
 
 
+def test_it_knows_the_words_of_its_passages(store: Store) -> None:
+    library.put(store, library.document("a", "Anergic cells of the HX-200"), collection="words")
+    corpus = store.corpus("words")
+    assert corpus.knows("anergic")
+    assert corpus.knows("hx-200")
+    assert not corpus.knows("allergic")
+
+
 def test_an_empty_collection_answers_with_nothing(store: Store) -> None:
     store.collections.create("empty")
     empty = store.corpus("empty")

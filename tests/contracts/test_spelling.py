@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 from grounding.models.spelling import SymSpellCorrector
 from grounding.ports import SpellingCorrector
 
+
+def nothing(word: str) -> bool:
+    """No word is known beside the dictionary's."""
+    return False
+
+
 IMPLEMENTATIONS: dict[str, Callable[[], SpellingCorrector]] = {"symspell": SymSpellCorrector}
 
 
@@ -21,12 +27,12 @@ def corrector(request: pytest.FixtureRequest) -> SpellingCorrector:
 
 @pytest.mark.parametrize("text", ["", "How do I reset my password?", "パスワード", "ERR-4012", "\ud800", "x" * 5000])
 def test_nothing_to_offer_is_none(corrector: SpellingCorrector, text: str) -> None:
-    assert corrector.correct(text, language="en") is None
+    assert corrector.correct(text, language="en", known=nothing) is None
 
 
 @pytest.mark.parametrize("language", ["ja", "fr", "und", ""])
 def test_a_language_that_is_not_served_is_left_alone(corrector: SpellingCorrector, language: str) -> None:
-    assert corrector.correct("how do i reset my pasword", language=language) is None
+    assert corrector.correct("how do i reset my pasword", language=language, known=nothing) is None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,7 +42,7 @@ def test_a_language_that_is_not_served_is_left_alone(corrector: SpellingCorrecto
     )
 )
 def test_what_is_offered_differs_and_has_nothing_left_to_mend(corrector: SpellingCorrector, text: str) -> None:
-    offered = corrector.correct(text, language="en")
+    offered = corrector.correct(text, language="en", known=nothing)
     assert offered != text
     if offered is not None:
-        assert corrector.correct(offered, language="en") is None
+        assert corrector.correct(offered, language="en", known=nothing) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,13 @@ from hypothesis import strategies as st
 from grounding import preprocess
 from grounding.errors import InvalidRequest
 from grounding.values import Question
+from tests.fakes import NoSpelling
 
 
 def ask(text: str, *, max_chars: int = 1000) -> Question:
-    return preprocess.question(text, max_chars=max_chars, language_of=lambda _: "en", spelling=None)
+    return preprocess.question(
+        text, max_chars=max_chars, language_of=lambda _: "en", spelling=NoSpelling(), known=lambda _: False
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,8 +72,10 @@ def test_half_a_character_becomes_the_replacement_character() -> None:
 
 def test_a_correction_is_offered_beside_the_question() -> None:
     class Corrects:
-        def correct(self, text: str, *, language: str) -> str | None:
-            return text.replace("leeve", "leave")
+        def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
+            return text.replace("leeve", "leave") if known("anual") else None
 
-    question = preprocess.question("anual leeve", max_chars=100, language_of=lambda _: "en", spelling=Corrects())
+    question = preprocess.question(
+        "anual leeve", max_chars=100, language_of=lambda _: "en", spelling=Corrects(), known="anual".__eq__
+    )
     assert (question.clean, question.corrected, question.standalone) == ("anual leeve", "anual leave", "anual leeve")
