@@ -27,7 +27,7 @@ def main() -> int:
     os.chdir(HERE.parent)
     shutil.rmtree(HOME, ignore_errors=True)
     os.environ["GROUNDING_HOME"] = str(HOME)
-    print("Ingesting examples/handbook (the first run converts the embedding model once, some 30 s)\n", flush=True)
+    print("Ingesting examples/handbook (the first run converts the embedding model once, some seconds)\n", flush=True)
     done = subprocess.run([*GROUNDING, "ingest", "examples/handbook"], check=False)
     if done.returncode:
         return done.returncode
