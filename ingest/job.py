@@ -316,7 +316,7 @@ def _patiently(action: Callable[[], _T]) -> _T:
     retrying = Retrying(
         retry=retry_if_exception(_is_transient),
         stop=stop_after_attempt(5),
-        wait=wait_exponential_jitter(0.1, 5, jitter=0.1),
+        wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.1),
         reraise=True,
     )
     return retrying(action)
