@@ -6,6 +6,7 @@ All that is particular to SQLite is here.
 from __future__ import annotations
 
 import importlib.util
+import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -174,7 +175,8 @@ def migrations() -> Config:
     """Alembic's configuration for the folder of migrations, in a checkout as in an installed package."""
     from alembic.config import Config
 
-    config = Config()
+    # By default alembic writes to the standard output of the moment in which it was imported.
+    config = Config(stdout=io.StringIO())
     config.set_main_option("script_location", str(_migrations_folder()).replace("%", "%%"))
     return config
 
