@@ -56,7 +56,7 @@ class Retrieval(_Section):
 
 
 class Prompting(_Section):
-    budget_tokens: int = Field(3000, ge=300, description="tokens of the whole rendered prompt")
+    budget_tokens: int = Field(4000, ge=300, description="tokens of the whole rendered prompt")
     history_tokens: int = Field(600, ge=0, description="of these, at most so many for earlier turns")
 
 

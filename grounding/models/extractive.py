@@ -30,6 +30,8 @@ CANDIDATES = 20
 """Sentences whose cosine is computed, those with the best terms first: some 30 ms with the default embedder."""
 FOREIGN = 0.85
 """Trust in a sentence of the other writing, which only its cosine speaks for: one's own language goes first."""
+QUOTED = 0.75
+"""Trust in a sentence of a quoted paragraph: somebody else says it, and the document may say that it is false."""
 
 _COSINE_RANGE = (0.76, 0.90)
 """Cosines of the default embedder between a question and unrelated, and answering, sentences."""
@@ -67,6 +69,7 @@ class _Candidate:
     around: frozenset[str]
     passage: frozenset[str]
     context: str
+    quoted: bool
 
 
 class ExtractiveGenerator:
@@ -115,6 +118,7 @@ class ExtractiveGenerator:
         for candidate, share, close in zip(picked, shares[order], closeness, strict=True):
             foreign = _is_unspaced(candidate.text) != _is_unspaced(question.clean)
             score = FOREIGN * float(close) if foreign else 0.6 * float(share) + 0.4 * float(close)
+            score *= QUOTED if candidate.quoted else 1.0
             scored.append((score - (0.0 if _is_of_kind(question, candidate) else _MISSES), candidate))
         return sorted(scored, key=lambda pair: -pair[0])
 
@@ -137,7 +141,8 @@ def _candidates(number: int, item: Evidence) -> list[_Candidate]:
         if len(terms) < 2 or text.endswith(("?", "？")) or set(text) <= set("-:| "):
             continue
         context = f"{passage.heading or passage.title}: {text}"
-        found.append(_Candidate(number, text, terms, heading_terms, whole, context))
+        line = passage.text[passage.text.rfind("\n", 0, span.start) + 1 : span.end]
+        found.append(_Candidate(number, text, terms, heading_terms, whole, context, line.lstrip().startswith(">")))
     return found
 
 
