@@ -87,7 +87,7 @@ def test_it_abstains_where_nothing_answers(generator: ExtractiveGenerator, quest
 
 
 def test_what_a_document_says_goes_before_what_it_quotes(generator: ExtractiveGenerator) -> None:
-    text = "They wrote:\n\n> Note well. Acme Bolts is an approved supplier.\n\nAcme Bolts was never an approved supplier."
+    text = "They wrote:\n\n> Well. Acme Bolts is an approved supplier.\n\nAcme Bolts was never an approved supplier."
     question = "Is Acme Bolts an approved supplier?"
     best = generator.scored(Question(question, question, question, "en"), evidence(passage(1, text)))[0][1]
     assert best.text == "Acme Bolts was never an approved supplier."
