@@ -97,7 +97,8 @@ class ExtractiveGenerator:
         for score, candidate in scored:
             if score < max(ANSWERS, SECOND * best) or len(chosen) == MOST_SENTENCES:
                 break
-            if not any(_overlap(candidate.terms, other.terms) > 0.6 for other in chosen):
+            alike = _is_unspaced(candidate.text) == _is_unspaced(scored[0][1].text)
+            if alike and not any(_overlap(candidate.terms, other.terms) > 0.6 for other in chosen):
                 chosen.append(candidate)
         return chosen
 
