@@ -59,12 +59,6 @@ class EntityExtractor(Protocol):
 
 
 @runtime_checkable
-class Reranker(Protocol):
-    def rerank(self, query: str, passages: Sequence[str]) -> list[float]:
-        """A relevance for each passage, higher is better."""
-
-
-@runtime_checkable
 class SpellingCorrector(Protocol):
     def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
         """The text with likely misspellings mended, or None where there is nothing to offer.

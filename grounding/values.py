@@ -215,14 +215,6 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What the model wrote, before anything is believed of it."""
-
-    text: str
-    usage: Usage = Usage()
-
-
-@dataclass(frozen=True, slots=True)
 class Citation:
     """A marker `[marker]` in the answer and the span it stands for: `document.text[start:end] == quote`."""
 
