@@ -19,6 +19,7 @@ from grounding.errors import ConfigurationError, GroundingError, InvalidRequest
 
 if TYPE_CHECKING:
     from api.commands import Commands
+    from api.maintenance import Maintenance
 
 PROGRAM = "grounding"
 FAILED, WRONG_USAGE = 1, 2
@@ -111,6 +112,12 @@ def _commands(*, as_json: bool) -> Commands:
     from api.commands import Commands  # everything heavy hangs on this import
 
     return Commands(as_json=as_json)
+
+
+def _maintenance(*, as_json: bool) -> Maintenance:
+    from api.maintenance import Maintenance
+
+    return Maintenance(as_json=as_json)
 
 
 def _print_version(wanted: bool) -> None:

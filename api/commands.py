@@ -304,7 +304,7 @@ class Commands:
         return OK
 
     def _open(self) -> Service:
-        return build(_settings())
+        return opened()
 
     def _stream(self, ask: Ask, *, service: Service) -> Exchange:
         """Asks, and shows a person the answer as it grows."""
@@ -426,6 +426,11 @@ class Commands:
                 self._output.line(Text(f"{name:<13}", style="bold"), _shown(field))
 
         self._output.result(value, show)
+
+
+def opened() -> Service:
+    """The service of the effective settings."""
+    return build(_settings())
 
 
 def _settings() -> Settings:

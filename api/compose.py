@@ -244,7 +244,7 @@ class Service:
 
 def build(settings: Settings) -> Service:
     """The service of these settings. Opens the store, loads no model. Raises ConfigurationError, StoreError."""
-    store = open_store(home=settings.home, database_url=database_url(settings))
+    store = open_store(home=settings.home, database_url=database_url(settings), storage=settings.storage)
     models = Models(settings)
     return Service(
         settings=settings,

@@ -80,6 +80,15 @@ class Ingest(_Section):
     max_line_mb: int = Field(8, ge=1, description="a longer line of a .jsonl file is reported as failed")
 
 
+class Storage(_Section):
+    exact_passages: int = Field(
+        50_000, ge=0, description="up to so many passages of a collection, every vector is compared; beyond, an index"
+    )
+    keep_hours: float = Field(
+        24, ge=0, description="index files that a recorded answer was found in are kept so long, to replay it"
+    )
+
+
 class Auth(_Section):
     required: bool | None = Field(
         None, description="keys for chat and search; default: required unless bound to loopback"
@@ -101,6 +110,7 @@ class Settings(_Section):
     prompting: Prompting = Prompting()
     safety: Safety = Safety()
     ingest: Ingest = Ingest()
+    storage: Storage = Storage()
     auth: Auth = Auth()
     server: Server = Server()
 

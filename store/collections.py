@@ -105,7 +105,7 @@ class Collections:
             return _place(connection, name) or _insert(connection, name, None)
 
     def shelf(self, place: Place) -> Shelf:
-        return Shelf(self._home / "indexes" / place.folder)
+        return Shelf(self._home / "indexes" / place.folder, reached=self._database.reached)
 
     def lock_file(self, place: Place) -> Path:
         return self._home / "locks" / f"{place.folder}.lock"

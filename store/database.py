@@ -27,6 +27,7 @@ from grounding.errors import (
     SchemaOutdated,
     StoreError,
 )
+from store.milestones import Reached, unheard
 from store.schema import REVISION
 
 if TYPE_CHECKING:
@@ -57,7 +58,15 @@ _SQLITE_REASONS = {
 class Database:
     """One SQL database. `read` and `write` are the only ways to it; both give one transaction."""
 
-    def __init__(self, *, home: Path, database_url: str | None = None, busy_ms: int = BUSY_MS) -> None:
+    def __init__(
+        self,
+        *,
+        home: Path,
+        database_url: str | None = None,
+        busy_ms: int = BUSY_MS,
+        reached: Reached = unheard,
+    ) -> None:
+        self.reached = reached
         self.url = _url(home, database_url)
         self.embedded = database_url is None
         self.name = str(home / FILE_NAME) if self.embedded else self.url.render_as_string(hide_password=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from grounding.errors import StoreError
+from store.milestones import Reached, unheard
 
 Kind: TypeAlias = Literal["vectors", "lexical"]
 KEPT = 2
@@ -40,8 +41,9 @@ class Files:
 class Shelf:
     """The folder of one collection's generations."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, reached: Reached = unheard) -> None:
         self.folder = folder
+        self._reached = reached
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -53,14 +55,17 @@ class Shelf:
         try:
             temporary.mkdir(parents=True)
             fill(temporary)
+            self._reached("generation filled")
             files = Files(name, *_digest(temporary))
             for file in _files(temporary):
                 _fsync(file)
             _fsync(temporary)
+            self._reached("generation synced")
             temporary.rename(self.path(name))
             # The folders above may be as new as this one.
             for folder in (self.folder, *self.folder.parents[:2]):
                 _fsync(folder)
+            self._reached("generation renamed")
         except OSError as error:
             raise StoreError(f"an index cannot be written in {self.folder}: {error.strerror or error}") from error
         finally:

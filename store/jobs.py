@@ -51,14 +51,24 @@ class Jobs:
     def start(self, collection: str, *, sources: Sequence[str]) -> str:
         """The id of a new job, which is running."""
         job_id, now = uuid4().hex, datetime.now(UTC)
-        row = {"id": job_id, "collection": collection, "sources": list(sources), "status": "running", "counts": {}}
+        row: dict[str, Any] = {
+            "id": job_id,
+            "kind": "ingest",
+            "request": None,
+            "collection": collection,
+            "sources": list(sources),
+            "status": "running",
+            "counts": {},
+        }
         with self._database.write() as connection:
             connection.execute(insert(JobRow), {**row, "created_at": now, "updated_at": now})
+        self._database.reached("job started")
         return job_id
 
     def progress(self, job_id: str, counts: Mapping[str, int]) -> None:
         """Sets the counts shown while it runs."""
         self._update(job_id, counts=dict(counts))
+        self._database.reached("job noted")
 
     def item(
         self,
@@ -82,6 +92,7 @@ class Jobs:
     def finish(self, job_id: str, *, status: JobStatus, report: str) -> None:
         """Ends it. `report` is JSON."""
         self._update(job_id, status=status, report=report, finished_at=datetime.now(UTC))
+        self._database.reached("job finished")
 
     def get(self, job_id: str) -> JobInfo:
         """Raises NotFound."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 
 from grounding.errors import ConfigurationError, StoreError
+from grounding.settings import Storage
 from grounding.values import Fingerprint
 from store import fingerprints
 from store.check import CheckResult, check_collection, check_database
@@ -23,6 +24,7 @@ from store.generations import Kind
 from store.jobs import Jobs
 from store.keys import Keys
 from store.locks import writing
+from store.milestones import Reached, unheard
 from store.publishing import Publisher, standing
 from store.schema import CollectionRow, VectorRow
 from store.writer import CollectionWriter
@@ -31,8 +33,9 @@ from store.writer import CollectionWriter
 class Store:
     """Everything that is kept. Thread-safe; one for each process."""
 
-    def __init__(self, database: Database, *, home: Path) -> None:
+    def __init__(self, database: Database, *, home: Path, storage: Storage) -> None:
         self.home = home
+        self._storage = storage
         self.collections = Collections(database, home=home)
         self.documents = Documents(database)
         self.conversations = ConversationStore(database)
@@ -142,14 +145,22 @@ def _different(name: str, theirs: Fingerprint, ours: Fingerprint) -> str:
     )
 
 
-def open_store(*, home: Path, database_url: str | None = None, upgrade: bool | None = None) -> Store:
-    """The store of this home. SQLite inside it unless `database_url` names another database.
+def open_store(
+    *,
+    home: Path,
+    database_url: str | None = None,
+    upgrade: bool | None = None,
+    storage: Storage | None = None,
+    reached: Reached = unheard,
+) -> Store:
+    """The store of this home. SQLite inside it unless `database_url` names another database. `reached` is told of
+    each durable step.
 
     `upgrade` None brings the embedded database up to date and leaves any other alone. Raises SchemaOutdated,
     ConfigurationError for a URL that cannot be meant, StoreError if the database cannot be opened.
     """
     with folder_of(home):
-        database = Database(home=home, database_url=database_url)
+        database = Database(home=home, database_url=database_url, reached=reached)
     try:
         if database.embedded if upgrade is None else upgrade:
             database.upgrade()
@@ -158,4 +169,4 @@ def open_store(*, home: Path, database_url: str | None = None, upgrade: bool | N
     except BaseException:
         database.close()
         raise
-    return Store(database, home=home)
+    return Store(database, home=home, storage=storage or Storage())

@@ -173,7 +173,9 @@ class Publisher:
             self._forget_tombstones(connection)
             names = connection.execute(select(GenerationRow.name).where(GenerationRow.collection_id == self._id))
             kept = set(names.scalars())
+        self._database.reached("generation recorded")
         self._shelf.sweep(kept)
+        self._database.reached("generations swept")
 
     def _forget_tombstones(self, connection: Connection) -> None:
         """Those that no index needs: each generation holds only what was alive at its change. While a kind has no

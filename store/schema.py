@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that these models stand for: a database of this revision needs no look at the migrations."""
 
 
@@ -233,6 +233,18 @@ class Tombstone(Base):
     passage_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 
+class RetiredDocument(Base):
+    """The last version of a document that was deleted: one of the same id that comes later counts on from there, so
+    that an id and a version never stand for two texts. An erased document leaves no such row."""
+
+    __tablename__ = "retired_documents"
+    __table_args__ = (CLUSTERED,)
+
+    collection_id: Mapped[int] = mapped_column(Key, _owned("collections.id"), primary_key=True, autoincrement=False)
+    external_id: Mapped[str] = mapped_column(OrderedText, primary_key=True)
+    version: Mapped[int]
+
+
 class GenerationRow(Base):
     """The manifest of an immutable index in indexes/<folder>/<name>: committed after the files are safe on disk.
 
@@ -282,7 +294,7 @@ class TurnRow(Base):
 
 class ExchangeRow(Base):
     """The Exchange as JSON in `body`; the other columns are for lists: `folded` is the question in one case, to search
-    in. It outlives its collection."""
+    in. It outlives its collection. The generations are the names of those that it was found in."""
 
     __tablename__ = "exchanges"
     __table_args__ = (
@@ -302,16 +314,34 @@ class ExchangeRow(Base):
     total_ms: Mapped[float]
     passages: Mapped[int]
     change: Mapped[int] = mapped_column(BigInteger)
+    vector_generation: Mapped[str | None]
+    lexical_generation: Mapped[str | None]
     question: Mapped[str]
     folded: Mapped[str]
     body: Mapped[str]
 
 
+class ExchangeDocument(Base):
+    """A document that was evidence in an Exchange; `cited` where the answer quotes it."""
+
+    __tablename__ = "exchange_documents"
+    __table_args__ = (Index(None, "collection", "document_id"), CLUSTERED)
+
+    trace_id: Mapped[str] = mapped_column(_owned("exchanges.trace_id"), primary_key=True)
+    collection: Mapped[str] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(OrderedText, primary_key=True)
+    cited: Mapped[bool]
+
+
 class JobRow(Base):
+    """A long task. `kind` is ingest, upload or reembed; `request` is what a queued one needs to be begun."""
+
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "created_at"),)
+    __table_args__ = (Index(None, "created_at"), Index(None, "status"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(server_default="ingest")
+    request: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     collection: Mapped[str]
     sources: Mapped[list[str]] = mapped_column(JSON)
     status: Mapped[str]

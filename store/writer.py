@@ -118,11 +118,16 @@ class CollectionWriter:
             _insert(connection, DocumentText, _text_rows(keys, documents))
             _insert(connection, DocumentMetadata, _metadata_rows(self._id, keys, documents))
             self._store_passages(connection, keys, documents, blobs, change=change)
+            self._database.reached("documents written")
+        self._database.reached("documents committed")
 
     def delete(self, document_ids: Sequence[str]) -> int:
         """How many of them were there; they are gone when this returns."""
         with self._database.write() as connection:
-            return remove_documents(connection, self._id, document_ids)
+            removed = remove_documents(connection, self._id, document_ids)
+            self._database.reached("removal written")
+        self._database.reached("removal committed")
+        return removed
 
     def publish(self) -> None:
         """Builds new index files if enough has changed since the last. Searches see every commit without it;

@@ -37,7 +37,10 @@ def _structure(path: Path) -> dict[str, set[str]]:
         rows = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
         )
-        found = {name: {part.strip(" ,") for part in re.split(r"\n|\(\n", sql)} for name, sql in rows}
+        # A column that a later migration added stands behind the last constraint, without a line of its own.
+        found = {
+            name: {part.strip(" ,\t)") for part in re.split(r"\n|\(\n|, (?=\w+ [A-Z])", sql)} for name, sql in rows
+        }
     connection.close()
     return found
 
