@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE ?= 1
 export GROUNDING_MODELS__FOLDER ?= $(CURDIR)/.cache/models
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench eval clean
+.PHONY: help setup demo serve test check bench faults eval clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,12 @@ check: $(READY) ## Lint, types, walls
 
 bench: $(READY) ## Measure speed (tests/bench; ARGS="--data FOLDER" for larger sets)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+faults: $(READY) ## Kill 200 ingests, turn 200 bits, swap 100 indexes (ARGS="--corpus FOLDER/corpus.jsonl")
+	$(BIN)/python -m tests.faults.storm --kills 200 $(ARGS)
+	$(BIN)/python -m tests.faults.test_damage 200
+	$(BIN)/python -m tests.faults.swaps --readers 4 --swaps 100
+	$(BIN)/python -m tests.faults.swaps --readers 4 --swaps 100 --exact-passages 100
 
 eval: $(READY) ## Measure retrieval on one folder in BEIR layout: make eval DATA=FOLDER
 	GROUNDING_HOME=$(CURDIR)/.cache/eval $(BIN)/grounding eval $(DATA) --legs

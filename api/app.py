@@ -6,11 +6,13 @@ import threading
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
 
 import grounding
 from api import auth, pages, problems
 from api.auth import Gate
+from api.background import Background
 from api.compose import Service, build
 from api.middleware import BodyLimit, KnownHosts, Requests
 from api.routes import admin, collections, conversations, jobs, questions, system
@@ -35,6 +37,7 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.service = service
+    app.state.background = Background(service)
     app.state.templates = pages.templates()
     app.state.gate = Gate(
         service.store.keys,
@@ -62,8 +65,12 @@ def create_from_environment() -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Models load in the background, so that the server answers at once; /readyz tells when they are there."""
     service: Service = app.state.service
+    background: Background = app.state.background
     threading.Thread(target=service.warm_up, name="warm-up", daemon=True).start()
+    service.store.upkeep.start()
+    background.start()
     yield
+    await run_sync(background.stop)
     service.close()
 
 

@@ -4,6 +4,8 @@
 - Bound to loopback, `chat` and `search` need no key unless `auth.required` is true; bound elsewhere they do, always.
 - `ingest` and `admin` need a key, always.
 - For a key that is limited to some collections the others do not exist.
+- For a key without the scope `admin`, documents whose metadata names `groups` exist only if the key has one of them;
+  a caller without a key has none. The command line, which is its home's owner's, reads everything.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 
 from grounding.errors import InvalidRequest, NotAllowed, NotAuthenticated, NotFound
+from grounding.filters import Filter, readable_by
 from store.conversations import Conversation
 from store.keys import KeyInfo, Keys
 from store.open import Store
@@ -40,11 +43,18 @@ _SESSION = re.compile(r"(?P<key>[A-Za-z0-9_-]{1,64})\.(?P<expires>[0-9]{1,12})\.
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `id` is the key's, "" without a key. `collections` is None where all are theirs to see."""
+    """Who asks: `id` is the key's, "" without a key. `collections` is None where all are theirs to see, `groups`
+    where they may read every document in them."""
 
     id: str
     scopes: frozenset[str]
     collections: frozenset[str] | None = None
+    groups: frozenset[str] | None = frozenset()
+
+    @property
+    def readable(self) -> Filter | None:
+        """The documents that they may read."""
+        return readable_by(self.groups)
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or "admin" in self.scopes
@@ -182,4 +192,5 @@ def _write_private(file: Path, text: str) -> None:
 
 
 def _caller_of(key: KeyInfo) -> Caller:
-    return Caller(key.id, key.scopes, key.collections)
+    groups = None if "admin" in key.scopes else frozenset(key.groups)
+    return Caller(key.id, key.scopes, key.collections, groups)

@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-collection_app = typer.Typer(help="Collections: list, show, create, delete.", no_args_is_help=True)
+collection_app = typer.Typer(help="Collections: list, show, create, delete, reembed, compact.", no_args_is_help=True)
 document_app = typer.Typer(help="Documents: list, show, delete.", no_args_is_help=True)
 job_app = typer.Typer(help="Ingest jobs: list, show.", no_args_is_help=True)
 key_app = typer.Typer(help="Keys of the HTTP service: create, list, revoke.", no_args_is_help=True)
@@ -143,11 +143,14 @@ def ingest(
     workers: Annotated[
         int, typer.Option("--workers", min=1, max=64, help="Threads that cut documents into passages.")
     ] = 1,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="While another process writes to the collection; or fail at once.")
+    ] = True,
     as_json: Json = False,
 ) -> int:
     """Bulk-ingest documents; creates the collection, resumes after any interruption."""
     return _commands(as_json=as_json).ingest(
-        sources, collection=collection, prune=prune, dry_run=dry_run, workers=workers
+        sources, collection=collection, prune=prune, dry_run=dry_run, workers=workers, wait=wait
     )
 
 
@@ -218,6 +221,45 @@ def check(
 
 
 @app.command()
+def erase(
+    conversation: Annotated[
+        str | None, typer.Option("--conversation", metavar="ID", help="Its turns and records.")
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option("--document", metavar="ID", help="Wherever it stands or is quoted.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="All that a key's holder asked.")] = None,
+    collection: AnyCollection = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> int:
+    """Remove every trace of a conversation, a document or a user, and print a receipt."""
+    return _maintenance(as_json=as_json).erase(
+        conversation=conversation, document=document, user=user, collection=collection, yes=yes
+    )
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A tar of the database and its indexes.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Write all that is stored to one file, while it is in use."""
+    return _maintenance(as_json=as_json).backup(file, force=force)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="In the place of all that is stored now.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Put back what a backup holds, after all of it has been verified."""
+    return _maintenance(as_json=as_json).restore(file, replace=replace)
+
+
+@app.command()
 def config(as_json: Json = False) -> int:
     """The effective settings and where each came from."""
     return _commands(as_json=as_json).config()
@@ -247,6 +289,45 @@ def collection_delete(
 ) -> int:
     """Delete a collection with all of its documents."""
     return _commands(as_json=as_json).delete_collection(name, yes=yes)
+
+
+@collection_app.command("reembed")
+def collection_reembed(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    embedder: Annotated[
+        str | None, typer.Option("--embedder", metavar="NAME", help="The one to switch to; as in models.embedder.")
+    ] = None,
+    switch: Annotated[
+        bool, typer.Option("--switch/--no-switch", help="Or embed and compare only; a later run then switches at once.")
+    ] = True,
+    min_overlap: Annotated[
+        float | None,
+        typer.Option(
+            "--min-overlap",
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Do not switch if fewer of the ten nearest are the same.",
+        ),
+    ] = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete the vectors of other embedders, which are kept to switch back.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Change the embedder of a collection while it is searched and written to; resumes after any interruption.
+
+    Queries and later ingests follow the collection: models.embedder in the settings is only for new collections.
+    """
+    return _maintenance(as_json=as_json).reembed(
+        name, embedder=embedder, switch=switch, min_overlap=min_overlap, forget=forget
+    )
+
+
+@collection_app.command("compact")
+def collection_compact(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False) -> int:
+    """Rebuild the indexes from SQL and remove every other file: what was deleted is gone from the disk."""
+    return _maintenance(as_json=as_json).compact(name)
 
 
 @document_app.command("list")
@@ -292,7 +373,12 @@ def job_show(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json
 def key_create(
     scope: Annotated[str, typer.Option("--scope", metavar="A,B", help="Of chat, search, ingest, admin (implies all).")],
     collections: Annotated[str | None, typer.Option("--collections", metavar="A,B", help="Default: all.")] = None,
-    groups: Annotated[str, typer.Option("--groups", metavar="A,B", help="Groups of its holder.")] = "",
+    groups: Annotated[
+        str,
+        typer.Option(
+            "--groups", metavar="A,B", help="Groups of its holder: open the documents that name one in `groups`."
+        ),
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="What it is for.")] = "",
     as_json: Json = False,
 ) -> int:

@@ -66,13 +66,15 @@ class Commands:
         """Serves until it is told to stop."""
         from api import serve  # the web framework is of no use to any other command
 
-        loaded = _settings()
+        loaded = effective_settings()
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         server = loaded.server.model_copy(update=given)
         serve.run(loaded.model_copy(update={"server": server}), workers=workers, started=self._show_started)
         return OK
 
-    def ingest(self, sources: Sequence[str], *, collection: str, prune: bool, dry_run: bool, workers: int) -> int:
+    def ingest(
+        self, sources: Sequence[str], *, collection: str, prune: bool, dry_run: bool, workers: int, wait: bool
+    ) -> int:
         """Ingests, tells how far it is, and reports."""
         with self._open() as service, self._output.progress("ingest", "documents") as tell:
             report = service.ingest(
@@ -81,7 +83,9 @@ class Commands:
                 prune=prune,
                 dry_run=dry_run,
                 workers=workers,
-                progress=lambda progress: tell(progress.done, progress.total, _pace(progress)),
+                wait=wait,
+                waiting=lambda busy: self._output.note(f"waiting: {busy}"),
+                progress=lambda progress: tell(progress.done, progress.total, pace(progress)),
             )
         self._output.result(report.to_json(), lambda: self._show_report(report))
         if report.status == "interrupted":
@@ -99,7 +103,7 @@ class Commands:
                 report = service.ingest(
                     [str(corpus)],
                     collection=name,
-                    progress=lambda progress: tell(progress.done, progress.total, _pace(progress)),
+                    progress=lambda progress: tell(progress.done, progress.total, pace(progress)),
                 )
             with self._output.progress("search", "queries") as tell:
                 found = evaluate.run(
@@ -223,13 +227,13 @@ class Commands:
         return OK
 
     def list_jobs(self, *, limit: int) -> int:
-        """Prints ingest jobs, newest first."""
+        """Prints jobs, newest first."""
         with self._open() as service:
             found = [schemas.JobJson.of(job, failures=()) for job in service.store.jobs.list(limit=limit)]
-        rows = [(j.id, j.collection, j.status, _counts(j.counts), _moment(j.created_at)) for j in found]
+        rows = [(j.id, j.kind, j.collection, j.status, _counts(j.counts), _moment(j.created_at)) for j in found]
         self._output.result(
             {"jobs": [item.model_dump(mode="json", exclude={"failures"}) for item in found]},
-            lambda: self._output.table(("id", "collection", "status", "documents", "started"), rows),
+            lambda: self._output.table(("id", "kind", "collection", "status", "documents", "started"), rows),
         )
         return OK
 
@@ -265,6 +269,7 @@ class Commands:
                 key.name,
                 " ".join(sorted(key.scopes)),
                 "all" if key.collections is None else " ".join(sorted(key.collections)),
+                " ".join(key.groups) or "-",
                 _moment(key.created_at),
                 _moment(key.last_used_at),
                 _moment(key.revoked_at),
@@ -273,7 +278,9 @@ class Commands:
         ]
         self._output.result(
             {"keys": [_key(key) for key in keys]},
-            lambda: self._output.table(("id", "name", "scopes", "collections", "created", "used", "revoked"), rows),
+            lambda: self._output.table(
+                ("id", "name", "scopes", "collections", "groups", "created", "used", "revoked"), rows
+            ),
         )
         return OK
 
@@ -287,7 +294,7 @@ class Commands:
 
     def upgrade_database(self) -> int:
         """Brings the schema up to date."""
-        loaded = _settings()
+        loaded = effective_settings()
         before, now = database.upgrade(home=loaded.home, database_url=database_url(loaded))
         text = f"already at {now}" if before == now else f"upgraded from {before or 'nothing'} to {now}"
         self._output.result({"before": before, "current": now}, lambda: self._output.line(text))
@@ -295,7 +302,7 @@ class Commands:
 
     def current_database(self) -> int:
         """Prints the schema's revision and the one that is needed."""
-        loaded = _settings()
+        loaded = effective_settings()
         with database.folder_of(loaded.home):
             have, need = database.current(home=loaded.home, database_url=database_url(loaded))
         text = (have or "no schema yet") + ("" if have == need else f"; this version needs {need}")
@@ -390,6 +397,8 @@ class Commands:
             out.line(
                 f"skipped {report.skipped_files} files of kinds that are not supported, such as {report.skipped[0]}"
             )
+        for warning in report.warnings:
+            out.line(Text("warning: ", style="yellow"), warning)
         if report.failures:
             out.line("")
             rows = [(f.source, f.stage, f.reason, f.detail) for f in report.failures]
@@ -430,10 +439,11 @@ class Commands:
 
 def opened() -> Service:
     """The service of the effective settings."""
-    return build(_settings())
+    return build(effective_settings())
 
 
-def _settings() -> Settings:
+def effective_settings() -> Settings:
+    """The settings of this process; from now on it logs as they say."""
     loaded = settings.load()
     configure_logging(loaded)
     return loaded
@@ -468,7 +478,7 @@ def _signals(item: Evidence) -> str:
     return ", ".join(f"{name} #{s.rank} {s.score:.3f}" if s else f"{name} -" for name, s in found.items())
 
 
-def _pace(progress: Progress) -> str:
+def pace(progress: Progress) -> str:
     left = "" if progress.remaining is None else f", about {duration(progress.remaining)} left"
     return f"{progress.passages} passages, {progress.rate:.1f}/s{left}"
 

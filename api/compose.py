@@ -8,21 +8,23 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-from api.background import Background
-from grounding import evaluate, plugins
+from grounding import evaluate, plugins, retrieve
 from grounding.errors import ConfigurationError, GroundingError, InvalidRequest, NotFound
 from grounding.pipeline import Grounder
 from grounding.ports import Embedder, Generator, Recorder
 from grounding.settings import Settings
+from grounding.tracing import Trace
 from grounding.values import Fingerprint
-from ingest import job
+from ingest import job, reembed
+from ingest.reembed import ReembedReport
 from ingest.report import Progress, Report
+from ingest.spool import Spool
 from store.open import Store, open_store
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,22 @@ class Models:
                 f"{other.fingerprint}: install the version it was ingested with, or ingest into a new collection"
             )
         return other
+
+    def embedder_named(self, name: str) -> Embedder:
+        """The embedder of a name, where every process will find it by the fingerprint of its vectors, too.
+
+        Raises ConfigurationError, MissingDependency.
+        """
+        fingerprint = self._embedder(name).fingerprint
+        try:
+            return self.embedder(fingerprint)
+        except ConfigurationError as error:
+            if fingerprint.name == name:
+                raise
+            raise ConfigurationError(
+                f"embedder {name!r}: the name in its fingerprint is {fingerprint.name!r}, by which queries would not "
+                f"find it: make that {name!r}, or set models.embedder to it"
+            ) from error
 
     def generator(self, name: str) -> Generator:
         """The generator of this name. Raises ConfigurationError, MissingDependency."""
@@ -111,7 +129,6 @@ class Service:
     models: Models
     grounder: Grounder
     readiness: Readiness
-    background: Background
 
     def __enter__(self) -> Self:
         return self
@@ -122,8 +139,7 @@ class Service:
         self.close()
 
     def close(self) -> None:
-        """Stops the background and lets go of the store."""
-        self.background.stop()
+        """Lets go of the store."""
         self.store.close()
 
     def ingest(
@@ -134,38 +150,49 @@ class Service:
         prune: bool = False,
         dry_run: bool = False,
         workers: int = 1,
+        wait: bool = True,
+        waiting: Callable[[str], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
-        job_id: str | None = None,
     ) -> Report:
         """Ingests sources into a collection, with the embedder of the vectors it holds."""
-        return job.run(
+        run = partial(
+            job.run,
             sources,
             collection=collection,
             store=self.store,
-            embedder=self.models.embedder(self._fingerprint(collection)),
             extractor=self.models.extractor,
             language_of=self.models.language_of,
             settings=self.settings,
             prune=prune,
             dry_run=dry_run,
             workers=workers,
+            wait=wait,
+            waiting=waiting,
             progress=progress,
-            job_id=job_id,
         )
+        fingerprint = self._fingerprint(collection)
+        try:
+            return run(embedder=self.models.embedder(fingerprint))
+        except ConfigurationError:
+            now = self._fingerprint(collection)
+            if now == fingerprint:
+                raise
+            return run(embedder=self.models.embedder(now))  # it changed while this waited to write
 
-    def ingest_records(
+    def ingest_upload(
         self,
-        records: Sequence[Mapping[str, object]],
+        spool: Spool,
+        names: Sequence[str],
         *,
-        origin: str,
+        job_id: str,
         collection: str,
         progress: Callable[[Progress], None] | None = None,
-        job_id: str | None = None,
     ) -> Report:
-        """Ingests records `{"id", "title", "text", "metadata"}`, whose source keys begin with `origin`."""
-        return job.run_documents(
-            records,
-            origin=origin,
+        """Ingests an upload, for which a job waits."""
+        return job.run_upload(
+            spool,
+            names,
+            job_id=job_id,
             collection=collection,
             store=self.store,
             embedder=self.models.embedder(self._fingerprint(collection)),
@@ -173,7 +200,28 @@ class Service:
             language_of=self.models.language_of,
             settings=self.settings,
             progress=progress,
-            job_id=job_id,
+        )
+
+    def reembed(
+        self,
+        collection: str,
+        *,
+        embedder: str,
+        switch: bool = True,
+        min_overlap: float | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        note: Callable[[str], None] | None = None,
+    ) -> ReembedReport:
+        """Brings a collection to the vectors of another embedder, as `reembed.run`."""
+        return reembed.run(
+            collection,
+            store=self.store,
+            embedder=self.models.embedder_named(embedder),
+            embedder_of=self.models.embedder,
+            switch=switch,
+            min_overlap=min_overlap,
+            progress=progress,
+            note=note,
         )
 
     def unrecorded(self) -> Grounder:
@@ -230,9 +278,7 @@ class Service:
     def _load_collection(self, name: str) -> None:
         corpus = self.store.corpus(name)
         corpus.lexical(_SAMPLE, 1)
-        if corpus.fingerprint is not None:
-            (vector,) = self.models.embedder(corpus.fingerprint).embed_queries([_SAMPLE])
-            corpus.dense(vector, 1)
+        retrieve.dense(_SAMPLE, 1, corpus=corpus, embedder=self.models.embedder, trace=Trace())
 
     def _fingerprint(self, collection: str) -> Fingerprint | None:
         """Of the vectors in a collection; None for one that is new or empty."""
@@ -252,7 +298,6 @@ def build(settings: Settings) -> Service:
         models=models,
         grounder=_grounder(settings, store, models, recorder=store.exchanges),
         readiness=Readiness(),
-        background=Background(),
     )
 
 

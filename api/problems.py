@@ -53,6 +53,8 @@ CODES: Mapping[int, str] = {
 }
 """The `code` of a problem that no GroundingError stands behind."""
 
+RETRY_SECONDS = 2
+"""After which a caller may ask again where the database could not be had in that moment."""
 _LONGEST_SHOWN = 60
 
 
@@ -112,6 +114,8 @@ async def grounding_error(request: Request, error: Exception) -> Response:
     if status >= 500:
         logger.error("request %s: %s: %s", request.state.request_id, error.code, error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    if isinstance(error, errors.StoreUnavailable):
+        headers = {"Retry-After": str(RETRY_SECONDS)}
     return problem(status, detail=str(error), code=error.code, headers=headers)
 
 

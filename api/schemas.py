@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Generic, Literal, Self, TypeVar, cast
@@ -11,7 +11,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from grounding.entities import LABELS
-from grounding.values import Evidence, Exchange, Question, Step, Turn
+from grounding.values import Evidence, Exchange, Hit, Passage, Question, Step, Turn
 from store.documents import StoredDocument
 from store.jobs import JobInfo, JobItem
 
@@ -356,9 +356,10 @@ class JobJson(_Response):
     """An ingest job. `report` is there once it is finished; `failures` names each source that failed so far."""
 
     id: str
+    kind: str = Field(description="ingest, upload or reembed")
     collection: str
     sources: list[str]
-    status: str = Field(description="running, done, failed or interrupted")
+    status: str = Field(description="queued, running, done, failed or interrupted")
     counts: dict[str, int]
     failures: list[JobItemJson]
     report: dict[str, JsonValue] | None
@@ -370,6 +371,7 @@ class JobJson(_Response):
     def of(cls, job: JobInfo, *, failures: Sequence[JobItem]) -> Self:
         return cls(
             id=job.id,
+            kind=job.kind,
             collection=job.collection,
             sources=list(job.sources),
             status=job.status,
@@ -402,6 +404,81 @@ class SummaryJson(_Response):
     passages: int
 
 
+class ReplayRequest(_Request):
+    pinned: bool = Field(False, description="on the indexes that the answer was found in, as of then")
+
+
+class PlaceJson(_Response):
+    """What was found at a rank. A passage that was deleted since is named by its id alone."""
+
+    rank: int
+    score: float
+    passage_id: int
+    document_id: str | None
+    source: str | None
+    title: str | None
+    text: str | None
+
+
+class MovedJson(_Response):
+    passage_id: int
+    then: int
+    now: int
+
+
+class DifferenceJson(_Response):
+    """Passages by id; those that moved with their ranks."""
+
+    appeared: list[int]
+    vanished: list[int]
+    moved: list[MovedJson]
+
+
+class ReplayResponse(_Response):
+    """What a recorded question found then, what it finds now, and the difference; within the filters of then."""
+
+    trace_id: str
+    pinned: bool
+    then: list[PlaceJson]
+    now: list[PlaceJson]
+    difference: DifferenceJson
+
+    @classmethod
+    def of(
+        cls, trace_id: str, then: Sequence[Hit], now: Sequence[Hit], *, known: Mapping[int, Passage], pinned: bool
+    ) -> Self:
+        before = {hit.passage_id: rank for rank, hit in enumerate(then, start=1)}
+        after = {hit.passage_id: rank for rank, hit in enumerate(now, start=1)}
+        both = [passage_id for passage_id in before if passage_id in after]
+        return cls(
+            trace_id=trace_id,
+            pinned=pinned,
+            then=_places(then, known),
+            now=_places(now, known),
+            difference=DifferenceJson(
+                appeared=[passage_id for passage_id in after if passage_id not in before],
+                vanished=[passage_id for passage_id in before if passage_id not in after],
+                moved=[MovedJson(passage_id=p, then=before[p], now=after[p]) for p in both if before[p] != after[p]],
+            ),
+        )
+
+
+def _places(hits: Sequence[Hit], known: Mapping[int, Passage]) -> list[PlaceJson]:
+    found = ((rank, hit, known.get(hit.passage_id)) for rank, hit in enumerate(hits, start=1))
+    return [
+        PlaceJson(
+            rank=rank,
+            score=hit.score,
+            passage_id=hit.passage_id,
+            document_id=passage and passage.document_id,
+            source=passage and passage.source,
+            title=passage and passage.title,
+            text=passage and passage.text,
+        )
+        for rank, hit, passage in found
+    ]
+
+
 class Listing(_Response, Generic[T]):
     """One page of a list; `next_cursor` asks for the next one, null after the last."""
 
@@ -414,6 +491,14 @@ class Deleted(_Response):
     id: str
     object: str
     deleted: Literal[True] = True
+
+
+class Erased(Deleted):
+    """`removed` are rows by table; `unfinished` what could not be done and what to do, `notes` what else to know."""
+
+    removed: dict[str, int]
+    unfinished: list[str]
+    notes: list[str]
 
 
 class Health(_Response):

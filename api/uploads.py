@@ -1,18 +1,17 @@
-"""Documents that come over HTTP, as JSON or as files: each upload is an ingest job of its own, in the background."""
+"""Documents that come over HTTP, as JSON or as files: each upload is a job of its own, which waits for the worker.
+
+Before a job is promised, what it needs is safe on disk: a server that dies loses no upload that it accepted.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from uuid import uuid4
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -20,15 +19,13 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from api import worker
 from api.compose import Service
 from api.schemas import DocumentsRequest, NewDocument
-from grounding.errors import Conflict, GroundingError, InvalidRequest, StoreError
-from ingest.report import Progress
+from grounding.errors import Conflict, InvalidRequest
+from ingest import spool
+from ingest.spool import ORIGIN, Spool
 
-logger = logging.getLogger(__name__)
-
-ORIGIN = "upload"
-"""Source keys of what came over HTTP: `upload#<id>` for JSON, `upload/<name>` for a file."""
 FILES_FIELD = "files"
 MAX_FILES = 1000
 MAX_NAME_BYTES = 200
@@ -45,78 +42,46 @@ class Upload:
         return len(self.documents) + len(self.files)
 
 
-def start(upload: Upload, *, collection: str, service: Service) -> str:
-    """The id of a job that ingests the upload once those before it are done. Creates the collection if it is new."""
+def accept(upload: Upload, *, collection: str, caller: str, key: str | None, service: Service) -> str:
+    """The id of the job that will ingest the upload. Creates the collection if it is new.
+
+    `key` is the request's Idempotency-Key: the job of an earlier request of this caller with the same one and the same
+    documents is given again. Raises Conflict if those were other documents.
+    """
     with suppress(Conflict):
         service.store.collections.create(collection)
-    if upload.documents:
-        sources: list[str] = [ORIGIN]
-        folder = None
-    else:
-        folder = _spool(service.settings.home / "uploads")
-        sources = _write(upload.files, folder / ORIGIN)
-    job_id = service.store.jobs.start(collection, sources=[Path(source).name for source in sources])
-    records = [_record(document) for document in upload.documents]
-    service.background.submit(
-        partial(_run, service, job_id, collection=collection, sources=sources, records=records, folder=folder)
-    )
+    job_id = uuid4().hex if key is None else _id_of(caller, collection, key)
+    kept, digest = _kept(upload, job_id, service=service)
+    try:
+        service.store.jobs.enqueue(
+            job_id,
+            collection,
+            sources=[file_name(file) for file in upload.files] or [ORIGIN],
+            kind="upload",
+            request={"folder": kept.folder.name, "digest": digest},
+        )
+    except Conflict:
+        kept.remove()
+        if service.store.jobs.get(job_id).request["digest"] != digest:
+            raise Conflict(
+                f"Idempotency-Key {str(key)[:100]!r} was that of other documents: use a new key for a new request"
+            ) from None
+    except BaseException:
+        kept.remove()
+        raise
     return job_id
 
 
-def _run(
-    service: Service,
-    job_id: str,
-    *,
-    collection: str,
-    sources: Sequence[str],
-    records: Sequence[Mapping[str, object]],
-    folder: Path | None,
-) -> None:
-    def until_stopped(_: Progress) -> None:
-        if service.background.stopping:
-            raise KeyboardInterrupt  # as a person would: the run ends between two batches
-
-    try:
-        if folder is None:
-            service.ingest_records(records, origin=ORIGIN, collection=collection, progress=until_stopped, job_id=job_id)
-        else:
-            service.ingest(sources, collection=collection, progress=until_stopped, job_id=job_id)
-    except GroundingError as error:
-        _give_up(service, job_id, code=error.code, detail=str(error))
-    except Exception as error:  # noqa: BLE001 - nobody is above this thread: the job must not seem to run for ever
-        _give_up(service, job_id, code="internal", detail=type(error).__qualname__)  # a message may quote a text
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+def _id_of(caller: str, collection: str, key: str) -> str:
+    """The same for the same request: SQL, which takes an id once, then keeps the promise over any number of servers."""
+    return hashlib.sha256(json.dumps([caller, collection, key]).encode()).hexdigest()[:32]
 
 
-def _give_up(service: Service, job_id: str, *, code: str, detail: str) -> None:
-    logger.warning("job %s failed: %s %s", job_id, code, detail)
-    if service.store.jobs.get(job_id).status == "running":
-        report = json.dumps({"error": code, "detail": detail}, ensure_ascii=False)
-        service.store.jobs.finish(job_id, status="failed", report=report)
-
-
-def _spool(parent: Path) -> Path:
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=parent))
-    except OSError as error:
-        raise StoreError(f"{parent} cannot be written: {error.strerror}") from error
-
-
-def _write(files: Sequence[UploadFile], folder: Path) -> list[str]:
-    """The paths of the files, written into a new folder."""
-    paths = [folder / file_name(upload) for upload in files]
-    try:
-        folder.mkdir()
-        for path, upload in zip(paths, files, strict=True):
-            with path.open("wb") as target:
-                shutil.copyfileobj(upload.file, target)
-    except OSError as error:
-        shutil.rmtree(folder.parent, ignore_errors=True)
-        raise StoreError(f"{folder} cannot be written: {error.strerror}") from error
-    return [str(path) for path in paths]
+def _kept(upload: Upload, job_id: str, *, service: Service) -> tuple[Spool, str]:
+    folder = worker.uploads_folder(service.settings)
+    if upload.documents:
+        return spool.keep_records(folder, job_id, [_record(document) for document in upload.documents])
+    return spool.keep_files(folder, job_id, {file_name(file): file.file for file in upload.files})
 
 
 async def read_upload(request: Request) -> AsyncIterator[Upload]:

@@ -5,12 +5,14 @@ GroundingError
 ├── InvalidRequest          the caller asked for something that cannot be meant
 ├── NotFound                a collection, document, conversation, trace, key or job that is not there
 ├── Conflict                the name is taken, or the state does not allow it now
+│   └── EmbedderChanged     the collection holds vectors of another embedder than those it was asked with
 ├── NotAuthenticated        no key, or one that is not valid
 ├── NotAllowed              the key is valid and lacks the scope or the collection
 ├── MissingDependency       an optional package is not installed; says the command that installs it
 ├── ModelError              a model cannot be loaded, failed its hash check, or answered nonsense
 │   └── GeneratorFailed     the language model failed or did not answer in time
 ├── StoreError              SQL or an index cannot be read or written
+│   ├── StoreUnavailable    the database is locked or cannot be reached now: it may be in a moment
 │   ├── SchemaOutdated      the database is older or newer than this version; says the command
 │   └── CollectionBusy      another process holds the collection's writer lock
 └── LoadError               one source cannot be read as documents; carries stage and reason
@@ -43,6 +45,10 @@ class Conflict(GroundingError):
     code = "conflict"
 
 
+class EmbedderChanged(Conflict):
+    code = "embedder_changed"
+
+
 class NotAuthenticated(GroundingError):
     code = "not_authenticated"
 
@@ -72,6 +78,10 @@ class GeneratorFailed(ModelError):
 
 class StoreError(GroundingError):
     code = "store"
+
+
+class StoreUnavailable(StoreError):
+    code = "store_unavailable"
 
 
 class SchemaOutdated(StoreError):

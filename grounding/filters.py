@@ -2,12 +2,14 @@
 
 Operators: $eq $ne $in $nin $gt $gte $lt $lte $exists on a field, $and $or $not around filters.
 `{"lang": "en"}` means `{"lang": {"$eq": "en"}}`; several fields together must all hold.
+
+Permissions are a filter, too: `readable_by` is the one place that says who may read a document.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -17,6 +19,8 @@ Scalar: TypeAlias = str | int | float | bool
 Operator: TypeAlias = Literal["$eq", "$ne", "$in", "$nin", "$gt", "$gte", "$lt", "$lte", "$exists"]
 OPERATORS: tuple[str, ...] = get_args(Operator)
 JUNCTIONS = ("$and", "$or", "$not")
+GROUPS = "groups"
+"""The field of a document's metadata that names the groups which may read it."""
 MAX_CLAUSES = 200
 """More than any person writes, few enough for every database's limit on expression depth and parameters."""
 
@@ -47,6 +51,53 @@ class Not:
 
 
 Filter: TypeAlias = "Clause | All | Some | Not"
+_EVERYTHING: Filter = All(())
+_NOTHING: Filter = Some(())
+
+
+def readable_by(groups: Iterable[str] | None) -> Filter | None:
+    """What a caller who belongs to these groups may read; None, which is everything, for None.
+
+    A document without `groups` in its metadata is open to all who see its collection. With `groups` it is open to
+    whom one of them belongs; `null` counts as absent. Where they name nobody, as an empty list, an empty text, a
+    number or an object do, only callers who may read everything find it.
+    """
+    if groups is None:
+        return None
+    unrestricted = Clause(GROUPS, "$exists", (False,))
+    held = tuple(sorted({group for group in groups if group}))
+    return Some((unrestricted, Clause(GROUPS, "$in", held))) if held else unrestricted
+
+
+def both(one: Filter | None, other: Filter | None) -> Filter | None:
+    """What lets through what both let through; None lets all through."""
+    if one is None or other is None:
+        return one or other
+    return All((one, other))
+
+
+def without_field(where: Filter, field: str) -> Filter | None:
+    """What the filter comes to where no document has the field: None if it then lets all through."""
+    found = _without(where, field)
+    return None if found == _EVERYTHING else found
+
+
+def _without(where: Filter, field: str) -> Filter:
+    match where:
+        case Clause(name, operator, operands) if name == field:
+            absent_matches = operator in ("$ne", "$nin") or (operator == "$exists" and operands == (False,))
+            return _EVERYTHING if absent_matches else _NOTHING
+        case Clause():
+            return where
+        case Not(inner):
+            found = _without(inner, field)
+            return _NOTHING if found == _EVERYTHING else _EVERYTHING if found == _NOTHING else Not(found)
+        case All(parts):
+            left = tuple(p for part in parts if (p := _without(part, field)) != _EVERYTHING)
+            return _NOTHING if _NOTHING in left else All(left)
+        case Some(parts):
+            left = tuple(p for part in parts if (p := _without(part, field)) != _NOTHING)
+            return _EVERYTHING if _EVERYTHING in left else Some(left)
 
 
 def parse(raw: object) -> Filter | None:
@@ -55,6 +106,19 @@ def parse(raw: object) -> Filter | None:
     if _count(parsed) > MAX_CLAUSES:
         raise InvalidRequest(f"filters: more than {MAX_CLAUSES} conditions; use $in for long lists of values")
     return None if parsed == All(()) else parsed
+
+
+def as_json(where: Filter) -> dict[str, object]:
+    """The filter as `parse` reads it."""
+    match where:
+        case Clause(field, operator, values):
+            return {field: {operator: list(values) if operator in ("$in", "$nin") else values[0]}}
+        case All(parts):
+            return {"$and": [as_json(part) for part in parts]} if parts else {}
+        case Some(parts):
+            return {"$or": [as_json(part) for part in parts]}
+        case Not(part):
+            return {"$not": as_json(part)}
 
 
 def _count(part: Filter) -> int:

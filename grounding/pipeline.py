@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, TypeAlias
 
 from grounding import history, postprocess, preprocess, prompt, retrieve
 from grounding.errors import GroundingError, InvalidRequest, NotFound
-from grounding.filters import Filter
+from grounding.filters import Filter, as_json, both, parse, readable_by
 from grounding.ports import (
     Conversations,
     Corpus,
@@ -56,7 +57,7 @@ ExchangeOutcome: TypeAlias = Outcome | Literal["ready", "no_evidence", "found", 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a caller wants to know. `history` is for callers who keep their own; with a `conversation_id`, it is
-    read from the store."""
+    read from the store. `groups` are those that the caller belongs to; None may read everything."""
 
     text: str
     collection: str = "default"
@@ -66,6 +67,17 @@ class Ask:
     history: tuple[Turn, ...] = ()
     generator: str | None = None
     caller: str = ""
+    groups: frozenset[str] | None = None
+
+    @property
+    def readable(self) -> Filter | None:
+        """What the caller may read."""
+        return readable_by(self.groups)
+
+    @property
+    def where(self) -> Filter | None:
+        """What is searched: what the caller may read, within the caller's own filters."""
+        return both(self.readable, self.filters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +115,13 @@ class _Turn:
     vault: Vault = field(default_factory=Vault)
     verdicts: list[Verdict] = field(default_factory=list)
     history: tuple[Turn, ...] = ()
+    recalled: tuple[str, ...] = ()
     found: retrieve.Retrieved = field(default_factory=lambda: retrieve.Retrieved((), (), (), ()))
     dropped: list[Dropped] = field(default_factory=list)
     prompt: Prompt | None = None
     messages: tuple[Message, ...] = ()
     change: int = 0
+    generations: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     generator: str = ""
     answering: bool = False
@@ -195,6 +209,19 @@ class Grounder:
             raise
         yield Done(self._finish(turn, outcome=answer.outcome, answer=answer))
 
+    def replay(self, exchange: Exchange, *, corpus: Corpus) -> retrieve.Retrieved:
+        """What retrieval finds for a recorded question within its filters, in the corpus of now or of then; recorded
+        nowhere."""
+        return retrieve.retrieve(
+            exchange.question,
+            corpus=corpus,
+            embedder=self._embedder,
+            options=self._settings.retrieval,
+            top_k=len(exchange.evidence) or self._settings.retrieval.top_k,
+            where=parse(exchange.filters),
+            trace=Trace(),
+        )
+
     def _prepare(self, turn: _Turn, corpus: Corpus) -> Answer | None:
         """Steps 2 to 7; the refusal, if the question does not pass."""
         if refusal := self._screen_question(turn):
@@ -218,7 +245,7 @@ class Grounder:
                 max_chars=self._settings.retrieval.max_question_chars,
                 language_of=self._language_of,
                 spelling=self._spelling,
-                known=corpus.knows,
+                known=partial(corpus.knows, where=ask.readable),
             )
             facts["language"], facts["characters"] = question.language, len(question.clean)
         turn = _Turn(kind, ask, trace, uuid.uuid4().hex, question, change=corpus.change)
@@ -240,6 +267,7 @@ class Grounder:
         """3 recall: earlier turns within budget, and the question in a form that stands alone."""
         with turn.trace.step("recall") as facts:
             turns = self._earlier(turn.ask)
+            turn.recalled = tuple(past.trace_id for past in turns if past.role == "assistant" and past.trace_id)
             kept = history.window(
                 turns, budget=self._settings.prompting.history_tokens, count_tokens=self._embedder(None).count_tokens
             )
@@ -259,7 +287,7 @@ class Grounder:
         turns: Sequence[Turn] = ask.history
         if ask.conversation_id is not None:
             try:
-                turns = self._conversations.turns(ask.conversation_id)
+                turns = self._conversations.turns(ask.conversation_id, where=ask.readable)
             except NotFound:
                 turns = ask.history
         return [replace(turn, content=postprocess.MARKER.sub("", turn.content)) for turn in turns]
@@ -272,17 +300,19 @@ class Grounder:
             facts["entities"] = len(found)
 
     def _retrieve(self, turn: _Turn, corpus: Corpus) -> None:
-        """5 retrieve: dense, lexical and entity legs under the caller's filters, fused, without duplicates."""
+        """5 retrieve: dense, lexical and entity legs under the caller's permissions and filters, fused, without
+        duplicates."""
         turn.found = retrieve.retrieve(
             turn.question,
             corpus=corpus,
-            embedder=self._embedder(corpus.fingerprint),
+            embedder=self._embedder,
             options=self._settings.retrieval,
             top_k=turn.ask.top_k or self._settings.retrieval.top_k,
-            where=turn.ask.filters,
+            where=turn.ask.where,
             trace=turn.trace,
         )
         turn.dropped += turn.found.dropped
+        turn.generations = corpus.generations
 
     def _screen_evidence(self, turn: _Turn) -> None:
         """6 screen evidence: a poisoned passage is dropped, the others stay."""
@@ -397,6 +427,9 @@ class Grounder:
             conversation_id=turn.ask.conversation_id or (uuid.uuid4().hex if chat else None),
             message_id=uuid.uuid4().hex if chat else None,
             change=turn.change,
+            generations=turn.generations,
+            filters={} if turn.ask.where is None else as_json(turn.ask.where),
+            recalled=turn.recalled,
             legs=turn.found.legs,
             ranking=turn.found.ranking,
             evidence=turn.found.evidence,

@@ -167,11 +167,16 @@ class Corpus(Protocol):
         """The highest change number committed now."""
 
     @property
+    def generations(self) -> tuple[str, ...]:
+        """The names of the index files that are searched now; they are kept while a record names them."""
+
+    @property
     def fingerprint(self) -> Fingerprint | None:
         """Of the vectors in it; None while it is empty."""
 
-    def dense(self, vector: FloatVector, k: int, *, where: Filter | None = None) -> list[Hit]:
-        """By inner product with a unit query vector."""
+    def dense(self, vector: FloatVector, k: int, *, fingerprint: Fingerprint, where: Filter | None = None) -> list[Hit]:
+        """By inner product with a unit query vector of this fingerprint. Raises EmbedderChanged if the collection holds
+        vectors of another, which it may since a moment ago."""
 
     def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
         """By BM25 over `analysis.terms` of title, heading and text."""
@@ -179,7 +184,7 @@ class Corpus(Protocol):
     def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
         """Passages in which these normalised names (`entities.normalise`) were recognised; rarer names weigh more."""
 
-    def knows(self, word: str) -> bool:
+    def knows(self, word: str, *, where: Filter | None = None) -> bool:
         """Whether a passage has the word, by `analysis.terms`."""
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
@@ -191,8 +196,9 @@ class Corpus(Protocol):
 
 @runtime_checkable
 class Conversations(Protocol):
-    def turns(self, conversation_id: str, *, limit: int = 40) -> list[Turn]:
-        """The latest turns, oldest first. Raises NotFound for an unknown conversation."""
+    def turns(self, conversation_id: str, *, limit: int = 40, where: Filter | None = None) -> list[Turn]:
+        """The latest turns, oldest first, without answers that may tell of documents that `where` does not let
+        through: those that drew on one, and those that came after. Raises NotFound for an unknown conversation."""
 
 
 @runtime_checkable

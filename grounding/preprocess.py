@@ -22,6 +22,8 @@ _JOINER_BETWEEN_PLAIN = re.compile(r"(?<![^\x00-\u05ff\u3000-\u9fff\uac00-\ud7af
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
+_ROUNDS = 8
+"""More than any text was seen to need; a limit, so that the time is bounded whatever comes."""
 
 
 def clean(text: str) -> str:
@@ -29,6 +31,16 @@ def clean(text: str) -> str:
 
     Idempotent. Letters, digits and punctuation a person can see stay as they were typed.
     """
+    # What a round took away may have kept mojibake from being seen; each round that changes a text makes it shorter
+    # or plainer, and nearly all need one.
+    for _ in range(_ROUNDS):
+        before, text = text, _cleaned_once(text)
+        if text == before:
+            break
+    return text
+
+
+def _cleaned_once(text: str) -> str:
     text = ftfy.fix_text(text, uncurl_quotes=False, fix_character_width=False, fix_latin_ligatures=False)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
     text = _JOINER_BETWEEN_PLAIN.sub("", _INVISIBLE.sub("", text))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grounding import entities
+from grounding.errors import EmbedderChanged
 from grounding.filters import Filter
 from grounding.ports import Corpus, Embedder
 from grounding.settings import Retrieval
 from grounding.tracing import Trace
-from grounding.values import Dropped, Evidence, Hit, Leg, LegName, Passage, Question, Signal, Signals
+from grounding.values import Dropped, Evidence, Fingerprint, Hit, Leg, LegName, Passage, Question, Signal, Signals
 
 WEIGHTS: dict[LegName, float] = {"dense": 1.0, "lexical": 1.5, "entity": 0.1}
 """Trust in each leg; see docs/decisions/0003-fusion.md. The entity leg knows only that a name occurs, so it settles
 ties and seldom leads."""
+EMBEDDINGS = 5
+"""A question is embedded so often at most, each time because the collection changed its embedder in that moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ def retrieve(
     question: Question,
     *,
     corpus: Corpus,
-    embedder: Embedder,
+    embedder: Callable[[Fingerprint], Embedder],
     options: Retrieval,
     top_k: int,
     where: Filter | None,
@@ -39,14 +42,9 @@ def retrieve(
     """The best `top_k` passages of the corpus for the stand-alone question, with every leg's own ranks."""
     legs: list[Leg] = []
     depth = max(options.candidates, top_k)
-    if "dense" in options.legs and corpus.fingerprint is not None:
-        with trace.step("embed") as facts:
-            vector = embedder.embed_queries([question.standalone])[0]
-            facts["embedder"] = str(embedder.fingerprint)
-        with trace.step("dense") as facts:
-            hits = corpus.dense(vector, depth, where=where)
-            facts["hits"] = len(hits)
-        legs.append(Leg("dense", question.standalone, tuple(hits)))
+    if "dense" in options.legs:
+        nearest = dense(question.standalone, depth, corpus=corpus, embedder=embedder, where=where, trace=trace)
+        legs += [] if nearest is None else [Leg("dense", question.standalone, tuple(nearest))]
     if "lexical" in options.legs:
         with trace.step("lexical") as facts:
             query = f"{question.standalone}\n{question.corrected}" if question.corrected else question.standalone
@@ -64,6 +62,34 @@ def retrieve(
         evidence, dropped = _select(ranking, legs, corpus=corpus, top_k=top_k)
         facts["fused"], facts["kept"] = len(ranking), len(evidence)
     return Retrieved(tuple(legs), ranking, evidence, dropped)
+
+
+def dense(
+    text: str,
+    k: int,
+    *,
+    corpus: Corpus,
+    embedder: Callable[[Fingerprint], Embedder],
+    where: Filter | None = None,
+    trace: Trace,
+) -> list[Hit] | None:
+    """The passages nearest to a text by the embedder whose vectors the corpus holds; None while it holds none."""
+    for attempt in range(1, EMBEDDINGS + 1):
+        fingerprint = corpus.fingerprint
+        if fingerprint is None:
+            return None
+        with trace.step("embed") as facts:
+            facts["embedder"] = str(fingerprint)
+            vector = embedder(fingerprint).embed_queries([text])[0]
+        try:
+            with trace.step("dense") as facts:
+                hits = corpus.dense(vector, k, fingerprint=fingerprint, where=where)
+                facts["hits"] = len(hits)
+                return hits
+        except EmbedderChanged:
+            if attempt == EMBEDDINGS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def fuse(legs: Sequence[Leg], *, k: int) -> tuple[Hit, ...]:

@@ -258,8 +258,11 @@ class Step:
 class Exchange:
     """The one record of a turn: stored whole, shown by the admin route, replayable.
 
+    `change` is the collection's when the turn began, `generations` the index files that were searched, within
+    `filters`: the caller's own, and what the caller may read.
     `ranking` is everything that was fused, best first, with fused scores; `evidence` the best of it, with text.
     What of `evidence` did not reach the prompt is named in `dropped`, as is what was left out before.
+    `recalled` are the traces of the earlier answers of its conversation that were read for this one.
     `messages` is the rendered prompt, word for word as the generator received it.
     """
 
@@ -273,6 +276,9 @@ class Exchange:
     conversation_id: str | None = None
     message_id: str | None = None
     change: int = 0
+    generations: tuple[str, ...] = ()
+    filters: Metadata = field(default_factory=dict)
+    recalled: tuple[str, ...] = ()
     legs: tuple[Leg, ...] = ()
     ranking: tuple[Hit, ...] = ()
     evidence: tuple[Evidence, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -33,16 +33,18 @@ class _Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A batch at work."""
+    """A batch at work. `stored` and `made` are vectors by hash: those that the collection holds, and all others so
+    far; `embedded` is done when none is lacking."""
 
     documents: tuple[Prepared, ...]
     stored: Mapping[str, FloatVector]
-    vectors: Future[dict[str, FloatVector]]
+    made: Mapping[str, FloatVector]
+    embedded: Future[None]
     entities: Future[list[tuple[Entity, ...]]]
 
     def done(self, *, timeout: float) -> bool:
         """Whether the vectors are there, after waiting for them at most `timeout` seconds."""
-        return not wait([self.vectors], timeout=timeout).not_done
+        return not wait([self.embedded], timeout=timeout).not_done
 
 
 class Encoder:
@@ -55,10 +57,14 @@ class Encoder:
         self._naming = ThreadPoolExecutor(1, thread_name_prefix="entities")
         self._stop = Event()
         self._failed_in_a_row = 0
+        self._before: Mapping[str, FloatVector] = {}
         self.embedded = 0
 
     def start(self, documents: Sequence[Prepared], stored: Mapping[str, FloatVector]) -> Pending:
-        """Sets both models to work on a batch. `stored` are vectors that the collection holds already, by hash."""
+        """Sets both models to work on a batch. `stored` are vectors that the collection holds already, by hash.
+
+        The batch before may not be stored yet: what is made for it is not made again.
+        """
         texts = {
             draft.embed_hash: draft.embedded
             for document in documents
@@ -66,25 +72,22 @@ class Encoder:
             if draft.embed_hash not in stored
         }
         drafts = [draft for document in documents for draft in document.drafts]
-        return Pending(
-            tuple(documents),
-            stored,
-            self._embedding.submit(self._vectors, texts),
-            self._naming.submit(self._entities, drafts),
-        )
+        made: dict[str, FloatVector] = {}
+        embedded = self._embedding.submit(self._embed, texts, made, self._before)
+        self._before = made
+        return Pending(tuple(documents), stored, made, embedded, self._naming.submit(self._entities, drafts))
 
     def finish(self, pending: Pending) -> list[NewDocument | LoadError]:
         """The batch, document by document. Where a model fails on the batch, each document is tried alone, so that
         only the culprit fails."""
-        vectors = _attempt(pending.vectors.result)
+        failed = _attempt(pending.embedded.result)
         entities = _attempt(pending.entities.result)
-        if isinstance(vectors, Exception) or isinstance(entities, Exception):
-            got = {} if isinstance(vectors, Exception) else vectors
-            return [self._alone(document, {**pending.stored, **got}) for document in pending.documents]
+        vectors = {**pending.stored, **pending.made}
+        if failed is not None or isinstance(entities, Exception):
+            return [self._alone(document, vectors) for document in pending.documents]
         found = iter(entities)
         return [
-            _complete(document, {**pending.stored, **vectors}, list(islice(found, len(document.drafts))))
-            for document in pending.documents
+            _complete(document, vectors, list(islice(found, len(document.drafts)))) for document in pending.documents
         ]
 
     def close(self) -> None:
@@ -93,35 +96,34 @@ class Encoder:
         self._embedding.shutdown(cancel_futures=True)
         self._naming.shutdown(cancel_futures=True)
 
-    def _alone(self, document: Prepared, vectors: Mapping[str, FloatVector]) -> NewDocument | LoadError:
+    def _alone(self, document: Prepared, vectors: dict[str, FloatVector]) -> NewDocument | LoadError:
+        """The document on its own. What has to be embedded for it is put to the vectors, for those after it."""
         source = document.document.source
         texts = {draft.embed_hash: draft.embedded for draft in document.drafts if draft.embed_hash not in vectors}
         if texts and not self.embedded and self._failed_in_a_row >= _HOPELESS:
             return LoadError(
                 source, stage="embed", reason="model", detail="the embedder failed on every document before this one"
             )
-        fresh = _attempt(lambda: self._vectors(texts))
-        self._failed_in_a_row = 0 if isinstance(fresh, dict) else self._failed_in_a_row + 1
-        if isinstance(fresh, Exception):
-            return _failure(source, fresh, stage="embed")
+        failed = _attempt(lambda: self._embed(texts, vectors, {}))
+        self._failed_in_a_row = 0 if failed is None else self._failed_in_a_row + 1
+        if failed is not None:
+            return _failure(source, failed, stage="embed")
         found = _attempt(lambda: self._entities(document.drafts))
         if isinstance(found, Exception):
             return _failure(source, found, stage="entities")
-        return _complete(document, {**vectors, **fresh}, found)
+        return _complete(document, vectors, found)
 
-    def _vectors(self, texts: Mapping[str, str]) -> dict[str, FloatVector]:
-        """Vectors by hash. Texts of like length go together: a model pads a batch to its longest."""
-        order = iter(sorted(texts.items(), key=lambda item: len(item[1])))
-        found: dict[str, FloatVector] = {}
-        while part := list(islice(order, SLICE)):
+    def _embed(self, texts: Mapping[str, str], made: dict[str, FloatVector], before: Mapping[str, FloatVector]) -> None:
+        """Puts the vectors of the texts into `made`, with those of the batch before where they are the same."""
+        if self._stop.is_set():
+            raise _Stopped
+        made.update({digest: before[digest] for digest in texts if digest in before})
+        missing = {digest: text for digest, text in texts.items() if digest not in made}
+        for part in in_slices(missing, embedder=self._embedder):
+            made.update(part)
+            self.embedded += len(part)
             if self._stop.is_set():
                 raise _Stopped
-            matrix = self._embedder.embed_passages([text for _, text in part])
-            if matrix.shape != (len(part), self._embedder.fingerprint.dimension) or not np.isfinite(matrix).all():
-                raise ModelError(f"the embedder answered nonsense: shape {matrix.shape} for {len(part)} passages")
-            found.update(zip((digest for digest, _ in part), matrix, strict=True))
-            self.embedded += len(part)
-        return found
 
     def _entities(self, drafts: Sequence[Draft]) -> list[tuple[Entity, ...]]:
         """Entities of each passage, asked for language by language."""
@@ -135,6 +137,19 @@ class Encoder:
                 for number, entities in zip(part, answers, strict=True):
                     found[number] = entities
         return found
+
+
+def in_slices(texts: Mapping[str, str], *, embedder: Embedder) -> Iterator[dict[str, FloatVector]]:
+    """Vectors by hash, some at a time. Texts of like length go together: a model pads a batch to its longest.
+
+    Raises ModelError where the embedder answers nonsense.
+    """
+    order = iter(sorted(texts.items(), key=lambda item: len(item[1])))
+    while part := list(islice(order, SLICE)):
+        matrix = embedder.embed_passages([text for _, text in part])
+        if matrix.shape != (len(part), embedder.fingerprint.dimension) or not np.isfinite(matrix).all():
+            raise ModelError(f"the embedder answered nonsense: shape {matrix.shape} for {len(part)} passages")
+        yield dict(zip((digest for digest, _ in part), matrix, strict=True))
 
 
 def _attempt(work: Callable[[], _T]) -> _T | Exception:

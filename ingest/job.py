@@ -8,13 +8,11 @@ is unchanged then.
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
-from typing import TypeVar
-
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from grounding.errors import CollectionBusy, GroundingError, LoadError, NotFound, StoreError
 from grounding.ports import Embedder, EntityExtractor
@@ -23,21 +21,23 @@ from ingest import flow, supply
 from ingest.encode import Encoder, Pending
 from ingest.ledger import Ledger
 from ingest.loaders import registry
+from ingest.patience import Patience, is_passing
 from ingest.prepare import Preparer
 from ingest.report import Failure, Pace, Progress, Report, Status, Tally
-from ingest.sources import Plan, plan
+from ingest.sources import Plan, plan, uploaded
+from ingest.spool import ORIGIN, Spool
 from ingest.supply import Batch, Feed, Supply
-from store.documents import NewDocument
+from store.documents import KnownDocument, NewDocument
 from store.jobs import JobItem, JobStatus
 from store.open import Store
 from store.writer import CollectionWriter
-
-_T = TypeVar("_T")
 
 BATCHES_AHEAD = 2
 BATCHES_PER_PUBLISH = 40
 """About 10,000 passages: beyond that, building the index files costs less than searching without them."""
 DELETED_AT_ONCE = 500
+REFUSED_IN_A_ROW = 3
+"""So many documents that the store refuses one after the other: it is not the documents, and the run ends."""
 DRY_RUN_ID = "dry-run"
 
 
@@ -53,14 +53,19 @@ def run(
     prune: bool = False,
     dry_run: bool = False,
     workers: int = 1,
+    wait: bool = True,
+    waiting: Callable[[str], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
-    job_id: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    batch_passages: int = supply.BATCH_PASSAGES,
 ) -> Report:
     """Ingests files, folders and globs into a collection, which is created if it is new.
 
     `workers` threads cut documents into passages. `prune` deletes what these sources brought earlier and hold no
-    longer; `dry_run` only counts. KeyboardInterrupt ends the run between two batches, and the report says so.
-    `job_id` is that of a job started for this run; without one, it starts its own.
+    longer; `dry_run` only counts. While another process writes to the collection it waits, and `waiting` is told who
+    that is; without `wait` it raises CollectionBusy. KeyboardInterrupt ends the run between two batches, and the
+    report says so. `sleep` is called with seconds before what may have been bad luck is tried again. About
+    `batch_passages` are embedded and stored at a time.
     """
     loaders = registry(settings.ingest)
     found = plan(sources, suffixes=loaders)
@@ -73,16 +78,20 @@ def run(
         prune=prune,
         dry_run=dry_run,
         workers=workers,
+        wait=wait,
+        waiting=waiting,
         progress=progress,
-        job_id=job_id,
+        sleep=sleep,
+        batch_passages=batch_passages,
     )
-    return job.run(sources, partial(supply.files, found, loaders), total=supply.expected(found))
+    return job.run(sources, partial(supply.files, found, loaders, sleep), total=supply.expected(found))
 
 
-def run_documents(
-    documents: Sequence[object],
+def run_upload(
+    spool: Spool,
+    names: Sequence[str],
     *,
-    origin: str,
+    job_id: str,
     collection: str,
     store: Store,
     embedder: Embedder,
@@ -90,22 +99,30 @@ def run_documents(
     language_of: Callable[[str], str],
     settings: Settings,
     progress: Callable[[Progress], None] | None = None,
-    job_id: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
-    """Ingests records `{"_id" or "id", "title", "text", "metadata"}` given as JSON values, as `run` does a `.jsonl`.
+    """Ingests an upload, as `run` does a `.jsonl` for records and a folder for files; `names` are those of its files.
 
-    `origin` says where they come from ("upload") and begins their source keys: `<origin>#<id>`.
+    `job_id` is that of the job which waits for it, and goes on waiting if another process writes to the collection:
+    CollectionBusy says so.
     """
+    records = spool.records()
+    found = Plan() if records is not None else uploaded(spool.files(names), origin=ORIGIN)
     job = _Job(
         collection=collection,
         store=store,
         preparer=Preparer(embedder, language_of, settings.ingest.passage_tokens),
         extractor=extractor,
-        plan=Plan(),
+        plan=found,
+        wait=False,
         progress=progress,
+        sleep=sleep,
         job_id=job_id,
     )
-    return job.run([origin], partial(supply.records, documents, origin), total=len(documents))
+    if records is not None:
+        return job.run(names, partial(supply.records, records, ORIGIN), total=len(records))
+    feed = partial(supply.files, found, registry(settings.ingest), sleep)
+    return job.run(names, feed, total=supply.expected(found))
 
 
 class _Job:
@@ -122,7 +139,11 @@ class _Job:
         prune: bool = False,
         dry_run: bool = False,
         workers: int = 1,
+        wait: bool = True,
+        waiting: Callable[[str], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        batch_passages: int = supply.BATCH_PASSAGES,
         job_id: str | None = None,
     ) -> None:
         self._collection = collection
@@ -133,38 +154,65 @@ class _Job:
         self._prune = prune
         self._dry_run = dry_run
         self._workers = max(1, workers)
+        self._wait = wait
+        self._waiting = waiting
         self._progress = progress
+        self._patiently = Patience(sleep)
+        self._batch_passages = batch_passages
         self._tally = Tally()
         self._items: list[JobItem] = []
-        self._id = job_id or DRY_RUN_ID
+        self._queued = job_id
+        self._id = DRY_RUN_ID
+        self._held: set[str] = set()
+        self._leaving: set[str] = set()
         self._commits = 0
+        self._refused = 0
 
     def run(self, sources: Sequence[str], feed: Feed, *, total: int) -> Report:
         """Raises the error that made the whole run impossible, after noting it in the job."""
         self._pace = Pace(total)
-        if not self._dry_run and self._id == DRY_RUN_ID:
-            self._id = self._store.jobs.start(self._collection, sources=sources)
+        try:
+            return self._run(sources, feed)
+        except BaseException as error:
+            nothing_begun = isinstance(error, CollectionBusy) and self._id == DRY_RUN_ID
+            if not nothing_begun:  # else a job that waits goes on waiting
+                with suppress(GroundingError):
+                    self._begin(sources)
+                    self._give_up(error)
+            raise
+        finally:
+            self._store.jobs.leave(self._id)
+
+    def _run(self, sources: Sequence[str], feed: Feed) -> Report:
         status: Status = "done"
         try:
             with closing(self._encoder), self._writer() as writer:
+                self._begin(sources)
                 self._ingest(writer, feed)
         except KeyboardInterrupt:
             status = "interrupted"
-        except BaseException as error:
-            known = isinstance(error, GroundingError)
-            detail = str(error) if known else f"unexpected {type(error).__name__}"
-            self._end("failed", {"status": "failed", "detail": detail})
-            raise
+        self._begin(sources)
         report = self._report(status)
         self._end(status, report.to_json())
         return report
+
+    def _begin(self, sources: Sequence[str]) -> None:
+        """Makes the run a job, or takes up the one that waits for it. Nothing happens the second time."""
+        if self._dry_run or self._id != DRY_RUN_ID:
+            return
+        jobs, waiting = self._store.jobs, self._queued
+        if waiting is None:
+            self._id = self._patiently(lambda: jobs.start(self._collection, sources=sources))
+        else:
+            self._id = self._patiently(lambda: jobs.take(waiting)).id
 
     def _writer(self) -> AbstractContextManager[CollectionWriter | None]:
         """The collection's writer; None where there is nothing to write and nothing to read."""
         nothing_given = bool(self._plan.failures) and not self._plan.files and not self._plan.scopes
         if nothing_given or (self._dry_run and not self._holds_documents()):
             return nullcontext()
-        return self._store.writer(self._collection, fingerprint=self._preparer.embedder.fingerprint)
+        fingerprint = self._preparer.embedder.fingerprint
+        return self._store.writer(self._collection, fingerprint=fingerprint, wait=self._wait, waiting=self._waiting)
 
     def _holds_documents(self) -> bool:
         try:
@@ -175,15 +223,18 @@ class _Job:
     def _ingest(self, writer: CollectionWriter | None, feed: Feed) -> None:
         known = writer.known() if writer else {}
         ledger = Ledger(known, self._plan.scopes)
-        source = Supply(self._collection, self._preparer, ledger, self._workers)
+        source = Supply(self._collection, self._preparer, ledger, self._workers, self._batch_passages)
         with closing(flow.ahead(source.batches(feed(known, ledger)), size=BATCHES_AHEAD)) as batches:
             self._process(batches, writer)
-        if self._prune:
-            self._delete_missing(ledger, writer)
+        missing = ledger.missing() if self._prune else []
+        ledger.forget(missing)
         ledger.settle()
+        # What takes the place of a document that goes is stored before that is deleted, and so with its vectors.
+        self._leaving = {document.id for document in missing}
         self._process(source.batches(iter(source.waiting)), writer)
+        self._delete(missing, writer)
         if writer and not self._dry_run:
-            _patiently(writer.publish)
+            self._publish(writer)
         self._tell()
 
     def _process(self, batches: Iterable[Batch | None], writer: CollectionWriter | None) -> None:
@@ -192,13 +243,17 @@ class _Job:
         for batch in batches:
             if batch is not None:
                 self._count(batch)
+                self._relocate(batch, writer)
                 if batch.documents and writer and not self._dry_run:
                     pending.append(self._started(batch, writer))
             while pending and (len(pending) > 1 or batch is None):
                 self._commit(pending.popleft(), writer)
+            if batch is not None:
+                self._note()
             self._tell()
         for last in pending:
             self._commit(last, writer)
+        self._note()
 
     def _count(self, batch: Batch) -> None:
         """Counts what needs no model; in a dry run, all of it."""
@@ -218,7 +273,13 @@ class _Job:
 
     def _started(self, batch: Batch, writer: CollectionWriter) -> Pending:
         hashes = {draft.embed_hash for document in batch.documents for draft in document.drafts}
-        return self._encoder.start(batch.documents, _patiently(lambda: writer.vectors(sorted(hashes))))
+        return self._encoder.start(batch.documents, self._patiently(lambda: writer.vectors(sorted(hashes))))
+
+    def _relocate(self, batch: Batch, writer: CollectionWriter | None) -> None:
+        """Notes where unchanged documents lie now: `prune` must not look for them where they were."""
+        moved = {settled.source: settled.origin for settled in batch.settled if settled.origin is not None}
+        if moved and writer and not self._dry_run:
+            self._patiently(lambda: writer.relocate(moved))
 
     def _commit(self, pending: Pending, writer: CollectionWriter | None) -> None:
         assert writer is not None
@@ -231,7 +292,8 @@ class _Job:
             else:
                 ready.append(encoded)
         changes = {prepared.document.source: prepared.change for prepared in pending.documents}
-        fresh = set(pending.stored)
+        held, here = self._held | pending.stored.keys(), set[str]()
+        self._make_room(ready, writer)
         for stored in self._put(ready, writer):
             if isinstance(stored, LoadError):
                 self._fail(stored)
@@ -241,39 +303,63 @@ class _Job:
             self._items.append(JobItem(source, changes[source]))
             for passage in stored.passages:
                 self._tally.total += 1
-                self._tally.reused += passage.embed_hash in fresh
-                self._tally.embedded += passage.embed_hash not in fresh
-                fresh.add(passage.embed_hash)
+                self._tally.reused += passage.embed_hash in held
+                self._tally.embedded += passage.embed_hash not in held
+                held.add(passage.embed_hash)
+                here.add(passage.embed_hash)
+        self._held = here
         self._tally.truncated += sum(draft.truncated for prepared in pending.documents for draft in prepared.drafts)
-        self._note()
         self._commits += 1
         if self._commits % BATCHES_PER_PUBLISH == 0:
-            _patiently(writer.publish)
+            self._publish(writer)
+
+    def _publish(self, writer: CollectionWriter) -> None:
+        """Index files are copies: where they cannot be written, every document is stored and found all the same."""
+        try:
+            self._patiently(writer.publish)
+        except StoreError as error:
+            self._tally.warn(
+                f"the index files were not brought up to date, so that searches are slower: {error}; every document is "
+                "stored and can be found; ingest again once that is mended"
+            )
 
     def _put(self, documents: Sequence[NewDocument], writer: CollectionWriter) -> list[NewDocument | LoadError]:
-        """Stores all at once, or else one by one, so that what the store refuses costs that document alone."""
+        """Stores all at once, or else one by one, so that what the store refuses costs that document alone.
+
+        Raises the StoreError that meets one document after the other, as on a full disk.
+        """
         if not documents:
             return []
         try:
-            _patiently(lambda: writer.put(documents))
+            self._patiently(lambda: writer.put(documents))
         except GroundingError as error:
-            if _is_transient(error):
+            if is_passing(error):
                 raise
             if len(documents) > 1:
                 return [result for document in documents for result in self._put([document], writer)]
+            self._refused += isinstance(error, StoreError)
+            if self._refused >= REFUSED_IN_A_ROW:
+                raise
             return [LoadError(documents[0].document.source, stage="store", reason=error.code, detail=str(error))]
+        self._refused = 0
         return list(documents)
 
-    def _delete_missing(self, ledger: Ledger, writer: CollectionWriter | None) -> None:
-        missing = ledger.missing()
+    def _make_room(self, documents: Sequence[NewDocument], writer: CollectionWriter) -> None:
+        """Deletes those that go and whose ids these documents have: an id belongs to one source."""
+        ids = [new.document.id for new in documents if new.document.id in self._leaving]
+        if ids:
+            self._patiently(partial(writer.delete, ids))
+            self._leaving.difference_update(ids)
+
+    def _delete(self, missing: Sequence[KnownDocument], writer: CollectionWriter | None) -> None:
         for at in range(0, len(missing), DELETED_AT_ONCE):
             part = missing[at : at + DELETED_AT_ONCE]
-            if writer and not self._dry_run:
-                ids = [document.id for document in part]
-                _patiently(partial(writer.delete, ids))
+            ids = [document.id for document in part if document.id in self._leaving]
+            if ids and writer and not self._dry_run:
+                self._patiently(partial(writer.delete, ids))
             self._tally.deleted += len(part)
             self._items += [JobItem(document.source, "deleted") for document in part]
-        ledger.forget(missing)
+        self._note()
 
     def _fail(self, error: LoadError) -> None:
         failure = Failure.of(error)
@@ -291,9 +377,9 @@ class _Job:
         if self._dry_run:
             return
         if self._items:
-            self._store.jobs.add_items(self._id, self._items)
+            self._patiently(lambda: self._store.jobs.add_items(self._id, self._items))
             self._items = []
-        self._store.jobs.progress(self._id, self._tally.counts())
+        self._patiently(lambda: self._store.jobs.progress(self._id, self._tally.counts()))
 
     def _report(self, status: Status) -> Report:
         return self._tally.report(
@@ -308,19 +394,11 @@ class _Job:
     def _end(self, status: JobStatus, report: dict[str, object]) -> None:
         if not self._dry_run:
             self._note()
-            self._store.jobs.finish(self._id, status=status, report=json.dumps(report, ensure_ascii=False))
+            text = json.dumps(report, ensure_ascii=False)
+            self._patiently(lambda: self._store.jobs.finish(self._id, status=status, report=text))
 
-
-def _patiently(action: Callable[[], _T]) -> _T:
-    """What the action returns, tried again a few times while another process is in its way."""
-    retrying = Retrying(
-        retry=retry_if_exception(_is_transient),
-        stop=stop_after_attempt(5),
-        wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.1),
-        reraise=True,
-    )
-    return retrying(action)
-
-
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, CollectionBusy) or (isinstance(error, StoreError) and " is locked by " in str(error))
+    def _give_up(self, error: BaseException) -> None:
+        """Notes in the job why it ends before its time. One that waited for a process may get another."""
+        detail = str(error) if isinstance(error, GroundingError) else f"unexpected {type(error).__name__}"
+        status: JobStatus = "interrupted" if self._queued and is_passing(error) else "failed"
+        self._end(status, {"status": status, "detail": detail})

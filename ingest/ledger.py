@@ -15,10 +15,12 @@ from store.documents import KnownDocument
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Nothing to store: it is there unchanged, or its content is there under another source."""
+    """Nothing to store: it is there unchanged, or its content is there under another source. `moved` if it has come
+    from elsewhere than this time."""
 
     outcome: Literal["unchanged", "duplicate"]
     passages: int
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Ledger:
         digest = content_hash(incoming.raw)
         known = self._known.get(source)
         if known is not None and known.content_hash == digest:
-            return Keep("unchanged", known.passages)
+            return Keep("unchanged", known.passages, moved=known.origin != incoming.origin)
         own_id = known.id if known is not None else incoming.raw.id or document_id(source)
         twin = self._by_hash.get(digest) if known is None else None
         namesake = self._by_id.get(own_id, source)

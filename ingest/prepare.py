@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
@@ -106,6 +106,33 @@ def below_title(title: str, heading: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """The text that an embedder gets for a passage; `truncated` where the passage alone is beyond its window."""
+
+    text: str
+    digest: str
+    truncated: bool
+
+
+def embedded(
+    contexts: Sequence[str], texts: Sequence[str], tokens: Sequence[int], *, embedder: Embedder
+) -> list[Embedded]:
+    """What the embedder gets for passages of so many tokens, each with as much of its context as there is room for."""
+    window = embedder.max_tokens
+    distinct = sorted(set(contexts))
+    lengths = dict(zip(distinct, embedder.count_tokens(distinct), strict=True)) if distinct else {}
+    found = []
+    for context, text, size in zip(contexts, texts, tokens, strict=True):
+        room = min(window // CONTEXT_SHARE, window - size - JOINT)
+        if lengths[context] > room:
+            context = shortened(context, count_tokens=embedder.count_tokens, limit=room)
+        whole = _joined(context, text)
+        digest = hashlib.sha256(whole.encode("utf-8")).hexdigest()
+        found.append(Embedded(whole, digest, truncated=size > window))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Preparer:
     """Cuts documents into passages that fit an embedder."""
 
@@ -131,11 +158,9 @@ class Preparer:
         return Prepared(document, incoming.origin, language, self._drafts(raw, title, language), identity.change)
 
     def _drafts(self, raw: RawDocument, title: str, language: str) -> tuple[Draft, ...]:
-        count_tokens = self.embedder.count_tokens
-        window = self.embedder.max_tokens
         pieces = chunk(
             raw.text,
-            count_tokens=count_tokens,
+            count_tokens=self.embedder.count_tokens,
             max_tokens=self._limit(raw, title),
             language=language,
             media_type=raw.media_type,
@@ -143,27 +168,20 @@ class Preparer:
         texts = [raw.text[piece.start : piece.end] for piece in pieces]
         paths = [below_title(title, piece.heading) for piece in pieces]
         contexts = [context_of(title, path, text) for path, text in zip(paths, texts, strict=True)]
-        distinct = sorted(set(contexts))
-        lengths = dict(zip(distinct, count_tokens(distinct), strict=True)) if distinct else {}
-        drafts = []
-        for piece, text, path, context in zip(pieces, texts, paths, contexts, strict=True):
-            room = min(window // CONTEXT_SHARE, window - piece.tokens - JOINT)
-            if lengths[context] > room:
-                context = shortened(context, count_tokens=count_tokens, limit=room)
-            embedded = _joined(context, text)
-            drafts.append(
-                Draft(
-                    text=text,
-                    start=piece.start,
-                    end=piece.end,
-                    heading=path,
-                    language=self._language(text, language),
-                    embedded=embedded,
-                    embed_hash=hashlib.sha256(embedded.encode("utf-8")).hexdigest(),
-                    truncated=piece.tokens > window,
-                )
+        whole = embedded(contexts, texts, [piece.tokens for piece in pieces], embedder=self.embedder)
+        return tuple(
+            Draft(
+                text=text,
+                start=piece.start,
+                end=piece.end,
+                heading=path,
+                language=self._language(text, language),
+                embedded=given.text,
+                embed_hash=given.digest,
+                truncated=given.truncated,
             )
-        return tuple(drafts)
+            for piece, text, path, given in zip(pieces, texts, paths, whole, strict=True)
+        )
 
     def _limit(self, raw: RawDocument, title: str) -> int:
         """Tokens of the longest passage: as set, less what title and headings need of the window."""

@@ -72,7 +72,8 @@ class Passages:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What became of an ingest. `failures` and `skipped` list the first `MAX_LISTED`; `skipped` are files in a folder
-    whose kind is not supported, `skipped_files` how many."""
+    whose kind is not supported, `skipped_files` how many; `warnings` what is not as it should be though no document
+    is the worse for it."""
 
     job_id: str
     collection: str
@@ -84,6 +85,7 @@ class Report:
     failures: tuple[Failure, ...]
     skipped: tuple[str, ...]
     skipped_files: int
+    warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""
@@ -100,6 +102,7 @@ class Report:
             "failures": [asdict(failure) for failure in self.failures],
             "skipped": list(self.skipped),
             "skipped_files": self.skipped_files,
+            "warnings": list(self.warnings),
         }
 
 
@@ -137,6 +140,7 @@ class Tally:
     reused: int = 0
     truncated: int = 0
     failures: list[Failure] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def seen(self) -> int:
@@ -146,6 +150,11 @@ class Tally:
         self.outcomes["failed"] += 1
         if len(self.failures) < MAX_LISTED:
             self.failures.append(failure)
+
+    def warn(self, warning: str) -> None:
+        """Notes it, once."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     def counts(self) -> dict[str, int]:
         """What a job shows while it runs."""
@@ -165,6 +174,7 @@ class Tally:
             failures=tuple(self.failures),
             skipped=tuple(skipped[:MAX_LISTED]),
             skipped_files=len(skipped),
+            warnings=tuple(self.warnings),
         )
 
     def _documents(self) -> Documents:

@@ -23,14 +23,11 @@ _GLOB = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to load. `path` is absolute."""
+    """A file to load. `path` is absolute; `origin` says where it came from, for a file of the user's that path."""
 
     path: Path
     key: str
-
-    @property
-    def origin(self) -> str:
-        return _text(str(self.path))
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,8 @@ class Scope:
 
     def covers(self, document: KnownDocument) -> bool:
         """Whether the document came from this SOURCE, by its path or, where that is gone, by its source key."""
+        if not _is_path(document.origin):
+            return False
         below = _below(document.origin, _text(str(self.root)), "" if self.is_file else os.sep)
         if below is None:
             below = _below(document.source, self.key, "#" if self.is_file else "/")
@@ -79,7 +78,7 @@ def plan(sources: Sequence[str], *, suffixes: Collection[str]) -> Plan:
         if path.is_dir():
             _add_folder(found, path, pattern=None, suffixes=suffixes)
         elif os.path.lexists(path):
-            found.files.append(SourceFile(path, _key(path.parent.name, path.name)))
+            found.files.append(_file(path, _key(path.parent.name, path.name)))
             found.scopes.append(Scope(path, _key(path.parent.name, path.name), is_file=True))
         elif _GLOB.search(source):
             _add_glob(found, source, path, suffixes=suffixes)
@@ -87,6 +86,11 @@ def plan(sources: Sequence[str], *, suffixes: Collection[str]) -> Plan:
             found.failures.append(_missing(source, "there is no such file or folder"))
     found.files = list({file.path: file for file in reversed(found.files)}.values())[::-1]
     return found
+
+
+def uploaded(paths: Sequence[Path], *, origin: str) -> Plan:
+    """The files of an upload. No SOURCE speaks for them: `prune` deletes none that came so."""
+    return Plan(files=[SourceFile(path, _key(origin, path.name), origin) for path in paths])
 
 
 def prefixes(key: str, marks: str) -> Iterator[str]:
@@ -102,7 +106,7 @@ def known_file_keys(known: Mapping[str, KnownDocument]) -> dict[str, str]:
     keys: dict[str, str] = {}
     for document in known.values():
         name = document.origin.rsplit(os.sep, 1)[-1]
-        if not name or document.origin in keys:
+        if not name or document.origin in keys or not _is_path(document.origin):
             continue
         at = document.source.find(f"{_text(name)}#")
         keys[document.origin] = document.source if at == -1 else document.source[: at + len(name)]
@@ -121,7 +125,7 @@ def _add_folder(found: Plan, folder: Path, *, pattern: Sequence[str] | None, suf
             found.unseen |= {key, _text(str(path))}
         elif pattern is None or _matches(below.split("/"), pattern):
             if path.suffix.lower() in suffixes and _stays_inside(path, folder):
-                found.files.append(SourceFile(path, key))
+                found.files.append(_file(path, key))
             else:
                 found.skipped.append(key)
     return len(found.files) - before
@@ -183,6 +187,15 @@ def _below(path: str, root: str, mark: str) -> str | None:
 
 def _absolute(source: str) -> Path:
     return Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100 - takes out "..", follows no link
+
+
+def _is_path(origin: str) -> bool:
+    """Whether a document came from a file of the user's, and not over HTTP."""
+    return os.path.isabs(origin)  # noqa: PTH117 - asked a million times
+
+
+def _file(path: Path, key: str) -> SourceFile:
+    return SourceFile(path, key, _text(str(path)))
 
 
 def _key(folder: str, below: str) -> str:

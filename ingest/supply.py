@@ -35,12 +35,14 @@ BATCH_SETTLED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A document whose fate needs no model. `passages` are those that it has already."""
+    """A document whose fate needs no model. `passages` are those that it has already; `origin` is there if it came
+    from elsewhere before."""
 
     source: str
     outcome: Outcome
     passages: int = 0
     failure: LoadError | None = None
+    origin: str | None = None
 
 
 @dataclass(slots=True)
@@ -56,10 +58,6 @@ class Batch:
             self.documents.append(item)
             self.passages += len(item.drafts)
 
-    @property
-    def full(self) -> bool:
-        return self.passages >= BATCH_PASSAGES or len(self.settled) >= BATCH_SETTLED
-
 
 @dataclass(frozen=True, slots=True)
 class Supply:
@@ -69,6 +67,7 @@ class Supply:
     preparer: Preparer
     ledger: Ledger
     workers: int
+    batch_passages: int = BATCH_PASSAGES
     waiting: list[Incoming] = field(default_factory=list)
 
     def batches(self, arriving: Iterator[Arrival]) -> Generator[Batch]:
@@ -76,7 +75,7 @@ class Supply:
         with closing(flow.in_order(self._tasks(arriving), workers=self.workers)) as items:
             for item in items:
                 batch.add(item)
-                if batch.full:
+                if batch.passages >= self.batch_passages or len(batch.settled) >= BATCH_SETTLED:
                     yield batch
                     batch = Batch()
         yield batch
@@ -93,8 +92,9 @@ class Supply:
             match decision:
                 case Wait():
                     self.waiting.append(item)
-                case Keep(outcome, passages):
-                    yield partial(Settled, item.source, outcome, passages)
+                case Keep(outcome, passages, moved):
+                    origin = item.origin if moved else None
+                    yield partial(Settled, item.source, outcome, passages, origin=origin)
                 case Identity():
                     yield partial(self._prepared, item, decision)
 
@@ -111,7 +111,11 @@ class Supply:
 
 
 def files(
-    plan: Plan, loaders: Mapping[str, DocumentLoader], known: Mapping[str, KnownDocument], ledger: Ledger
+    plan: Plan,
+    loaders: Mapping[str, DocumentLoader],
+    sleep: Callable[[float], None],
+    known: Mapping[str, KnownDocument],
+    ledger: Ledger,
 ) -> Iterator[Arrival]:
     """Documents of all files of a plan, and a LoadError for each that could not be read."""
     yield from plan.failures
@@ -125,7 +129,7 @@ def files(
             detail = f"{file.origin} and {claimed[key]} would be one document: ingest a folder that holds both"
             yield LoadError(key, reason="duplicate_source", detail=detail)
             continue
-        for raw in load(loaders, file.path, source=key):
+        for raw in load(loaders, file.path, source=key, sleep=sleep):
             if isinstance(raw, LoadError):
                 ledger.failed(key, file.origin)
                 yield raw

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from store.database import Database
 from store.generations import Shelf
 from store.locks import writing
 from store.schema import CollectionRow, DocumentRow, GenerationRow, PassageRow
+from store.withdrawing import withdraw_collection
 
 _NAME = re.compile(r"\w[\w.\-]{0,99}\Z")
 
@@ -78,14 +81,16 @@ class Collections:
         return self.get(name)
 
     def delete(self, name: str) -> int:
-        """The number of documents that went with it. Raises NotFound; CollectionBusy while a writer is at work."""
+        """The number of documents that went with it. Answers that quote them are taken back. Raises NotFound;
+        CollectionBusy while a writer is at work."""
         place = self.place(name)
-        with writing(self.lock_file(place), collection=name, wait=False):
+        with self.writing(place, wait=False):
             with self._database.write() as connection:
                 documents = connection.execute(
                     select(func.count()).select_from(DocumentRow).where(DocumentRow.collection_id == place.id)
                 ).scalar_one()
                 connection.execute(delete(CollectionRow).where(CollectionRow.id == place.id))
+                withdraw_collection(connection, name)
             self.shelf(place).remove()
         return documents
 
@@ -93,6 +98,12 @@ class Collections:
         """Raises NotFound, which names the nearest known one."""
         with self._database.read() as connection:
             return require_collection(connection, name)
+
+    def places(self) -> tuple[Place, ...]:
+        """Where each collection is, in the order in which they were created."""
+        query = select(CollectionRow.id, CollectionRow.name, CollectionRow.folder).order_by(CollectionRow.id)
+        with self._database.read() as connection:
+            return tuple(Place(*row) for row in connection.execute(query))
 
     def ensured(self, name: str) -> Place:
         """The place of the collection, which is created if it is new. Raises InvalidRequest if it cannot be a name."""
@@ -104,11 +115,25 @@ class Collections:
         with self._database.write() as connection:
             return _place(connection, name) or _insert(connection, name, None)
 
-    def shelf(self, place: Place) -> Shelf:
-        return Shelf(self._home / "indexes" / place.folder, reached=self._database.reached)
+    def writing(
+        self, place: Place, *, wait: bool, waiting: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """The lock of the collection's one writer, as `locks.writing` gives it."""
+        path = self._home / "locks" / f"{place.folder}.lock"
+        return writing(path, self._database, key=place.id, collection=place.name, wait=wait, waiting=waiting)
 
-    def lock_file(self, place: Place) -> Path:
-        return self._home / "locks" / f"{place.folder}.lock"
+    def migrating(self, place: Place) -> AbstractContextManager[None]:
+        """The lock of the one who changes the collection's embedder. Raises CollectionBusy, which says who does."""
+        path = self._home / "locks" / f"{place.folder}.reembed.lock"
+        return writing(
+            path, self._database, key=-place.id, collection=place.name, wait=False, doing="embedded by another model"
+        )
+
+    def shelf(self, place: Place) -> Shelf:
+        return self.shelf_at(place.folder)
+
+    def shelf_at(self, folder: str) -> Shelf:
+        return Shelf(self._home / "indexes" / folder, reached=self._database.reached)
 
 
 def _require_name(name: str) -> None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias, cast
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, func, or_, select
 
 from grounding.errors import NotFound
+from grounding.filters import Filter
 from grounding.values import Turn
 from store.database import Database
+from store.filtering import matches
 from store.paging import limited
-from store.schema import ConversationRow, TurnRow
+from store.schema import CollectionRow, ConversationRow, DocumentRow, ExchangeDocument, TurnRow
 
 Speaker: TypeAlias = Literal["user", "assistant"]
 
@@ -34,19 +36,24 @@ class ConversationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def turns(self, conversation_id: str, *, limit: int = 40) -> builtins.list[Turn]:
-        """The latest turns, oldest first. Raises NotFound for an unknown conversation."""
+    def turns(self, conversation_id: str, *, limit: int = 40, where: Filter | None = None) -> builtins.list[Turn]:
+        """The latest turns, oldest first, without answers that were taken back, and without those that may tell of
+        documents that `where` does not let through: those that drew on one, and those that came after.
+
+        Raises NotFound for an unknown conversation.
+        """
         with self._database.read() as connection:
-            turns = _turns(connection, conversation_id, limit=limit)
+            turns = _turns(connection, conversation_id, limit=limit, where=where, withdrawn=False)
             if not turns:
                 _require(connection, conversation_id)
             return turns
 
-    def get(self, conversation_id: str) -> Conversation:
-        """The conversation with all of its turns. Raises NotFound."""
+    def get(self, conversation_id: str, *, where: Filter | None = None) -> Conversation:
+        """The conversation with its turns, all of them but for `where`, as in `turns`; where an answer was taken back,
+        a sentence says so. Raises NotFound."""
         with self._database.read() as connection:
             found = _require(connection, conversation_id)
-            turns = _turns(connection, conversation_id, limit=None)
+            turns = _turns(connection, conversation_id, limit=None, where=where, withdrawn=True)
         return replace(found, turns=tuple(turns))
 
     def list(self, *, limit: int = 50) -> tuple[Conversation, ...]:
@@ -55,22 +62,47 @@ class ConversationStore:
         with self._database.read() as connection:
             return tuple(_conversation(*row) for row in connection.execute(query))
 
-    def delete(self, conversation_id: str) -> bool:
-        """Whether there was one; its turns and its Exchanges go with it."""
-        with self._database.write() as connection:
-            gone = connection.execute(delete(ConversationRow).where(ConversationRow.id == conversation_id))
-            return gone.rowcount > 0
 
-
-def _turns(connection: Connection, conversation_id: str, *, limit: int | None) -> builtins.list[Turn]:
+def _turns(
+    connection: Connection, conversation_id: str, *, limit: int | None, where: Filter | None, withdrawn: bool
+) -> builtins.list[Turn]:
     query = (
         select(TurnRow.role, TurnRow.content, TurnRow.message_id, TurnRow.trace_id, TurnRow.created_at)
         .where(TurnRow.conversation_id == conversation_id)
         .order_by(TurnRow.id.desc())
         .limit(limit)
     )
+    if not withdrawn:
+        query = query.where(~TurnRow.withdrawn)
+    if where is not None and (first := _first_hidden(connection, conversation_id, where)) is not None:
+        query = query.where(or_(TurnRow.role == "user", TurnRow.id < first))
     rows = connection.execute(query).all()
     return [Turn(cast(Speaker, row[0]), row[1], row[2], row[3], row[4]) for row in reversed(rows)]
+
+
+def _first_hidden(connection: Connection, conversation_id: str, where: Filter) -> int | None:
+    """The first turn that drew on a document that `where` does not let through as the document is now."""
+    drawn = (
+        select(TurnRow.id, ExchangeDocument.collection, ExchangeDocument.document_id)
+        .join(ExchangeDocument, ExchangeDocument.trace_id == TurnRow.trace_id)
+        .where(TurnRow.conversation_id == conversation_id)
+        .subquery()
+    )
+    collections = select(CollectionRow.id).where(CollectionRow.name.in_(select(drawn.c.collection)))
+    hidden = [
+        connection.execute(
+            select(func.min(drawn.c.id))
+            .join(DocumentRow, DocumentRow.external_id == drawn.c.document_id)
+            .join(CollectionRow, CollectionRow.id == DocumentRow.collection_id)
+            .where(
+                CollectionRow.id == collection_id,
+                CollectionRow.name == drawn.c.collection,
+                ~matches(where, collection_id),
+            )
+        ).scalar_one()
+        for collection_id in connection.execute(collections).scalars()
+    ]
+    return min((turn for turn in hidden if turn is not None), default=None)
 
 
 def _require(connection: Connection, conversation_id: str) -> Conversation:

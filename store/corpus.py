@@ -11,17 +11,18 @@ from contextlib import contextmanager
 import numpy as np
 from sqlalchemy import Connection, RowMapping, select
 
-from grounding.errors import InvalidRequest, NotFound
-from grounding.filters import Filter
+from grounding.errors import EmbedderChanged, InvalidRequest, NotFound, StoreError
+from grounding.filters import GROUPS, Filter, without_field
 from grounding.values import Fingerprint, FloatVector, Hit, Passage
 from store import fingerprints, passages
+from store.collections import Place
 from store.database import Database
-from store.filtering import passages_where
+from store.filtering import passages_where, with_field
 from store.generations import Shelf
-from store.lexical import weigh
-from store.publishing import Standing, standing
-from store.ranking import Ids, best, contains, merged
-from store.readers import LexicalReader, VectorReader
+from store.lexical import Tantivy, TermTail, weigh
+from store.publishing import Standing, remembered_since, standing
+from store.ranking import NO_IDS, Ids, as_ids, best, contains, fixed, merged
+from store.readers import Care, LexicalReader, VectorReader, View
 from store.schema import DocumentRow, DocumentText, PassageEntity, PassageRow
 
 FILTERS_KEPT = 32
@@ -33,15 +34,17 @@ MICRO = 1_000_000
 class SqlCorpus:
     """Thread-safe. Each call opens one short transaction; its searches see what was committed before it."""
 
-    def __init__(self, database: Database, shelf: Shelf, *, collection_id: int, name: str) -> None:
+    def __init__(self, database: Database, shelf: Shelf, *, place: Place, care: Care) -> None:
         self._database = database
-        self._id = collection_id
-        self._name = name
-        self._vectors = VectorReader(shelf, collection_id=collection_id)
-        self._terms = LexicalReader(shelf, collection_id=collection_id)
+        self._id = place.id
+        self._name = place.name
+        self._vectors = VectorReader(database, shelf, collection_id=place.id, care=care)
+        self._terms = LexicalReader(database, shelf, collection_id=place.id, care=care)
         self._eligible = _Recent(FILTERS_KEPT)
         self._mentioning = _Recent(NAMES_KEPT)
         self._size = (-1, 0)
+        self._known_fingerprint: tuple[int, Fingerprint] | None = None
+        self._has_groups = (-1, False)
 
     @property
     def name(self) -> str:
@@ -54,26 +57,40 @@ class SqlCorpus:
             return now.change
 
     @property
+    def generations(self) -> tuple[str, ...]:
+        """The names of the index files that are searched now."""
+        return tuple(name for reader in (self._vectors, self._terms) if (name := reader.generation))
+
+    @property
     def fingerprint(self) -> Fingerprint | None:
         """Of the vectors in it; None while it is empty."""
         with self._now() as (connection, now):
-            return None if now.fingerprint_id is None else fingerprints.read(connection, now.fingerprint_id)
+            return self._fingerprint(connection, now.fingerprint_id)
 
-    def dense(self, vector: FloatVector, k: int, *, where: Filter | None = None) -> list[Hit]:
-        """By inner product with a unit query vector. Raises InvalidRequest for one that cannot be compared."""
+    def dense(self, vector: FloatVector, k: int, *, fingerprint: Fingerprint, where: Filter | None = None) -> list[Hit]:
+        """By inner product with a unit query vector of this fingerprint. Raises EmbedderChanged if the collection holds
+        vectors of another, InvalidRequest for a vector that cannot be compared."""
         if not bool(np.all(np.isfinite(vector))):
             raise InvalidRequest("the query vector holds values that are not finite")
         with self._now() as (connection, now):
             view = self._vectors.view(connection, now)
+            # Of the view, which may be of a later moment than `now`.
+            held = self._fingerprint(connection, view.fingerprint_id)
             within = self._within(connection, now, where)
+        if held is not None and held != fingerprint:
+            raise EmbedderChanged(f"collection {self._name!r} holds vectors of {held}, the query's is of {fingerprint}")
         if not len(view.tail) and view.base is None:
             return []
         if vector.shape != (view.tail.dimension,):
-            held = f"collection {self._name!r} holds vectors of {view.tail.dimension} dimensions"
-            raise InvalidRequest(f"{held}, the query's has the shape {vector.shape}")
+            holds = f"collection {self._name!r} holds vectors of {view.tail.dimension} dimensions"
+            raise InvalidRequest(f"{holds}, the query's has the shape {vector.shape}")
         hits = view.tail.search(vector, k, without=view.gone, within=within)
         if view.base is not None:
-            hits += view.base.search(vector, k, without=view.gone, within=within)
+            try:
+                hits += view.base.search(vector, k, without=view.gone, within=within)
+            except StoreError:
+                self._vectors.distrust(view)
+                return self.dense(vector, k, fingerprint=fingerprint, where=where)
         return merged(hits, k)
 
     def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
@@ -81,9 +98,18 @@ class SqlCorpus:
         with self._now() as (connection, now):
             view = self._terms.view(connection, now)
             within = self._within(connection, now, where)
-        base, tail = view.base, view.tail
-        if base is None:
-            return tail.search(text, k, without=view.gone, within=within)
+        if view.base is None:
+            return view.tail.search(text, k, without=view.gone, within=within)
+        try:
+            return self._lexical(text, k, view, view.base, within)
+        except StoreError:
+            self._terms.distrust(view)
+            return self.lexical(text, k, where=where)
+
+    def _lexical(
+        self, text: str, k: int, view: View[Tantivy, TermTail], base: Tantivy, within: Ids | None
+    ) -> list[Hit]:
+        tail = view.tail
         if not len(tail):
             return base.search(text, k, without=view.gone, within=within)
         # Weights of both together: a term is not rare because few passages came lately.
@@ -112,11 +138,9 @@ class SqlCorpus:
             found, points = found[mask], points[mask]
         return best(found, points / MICRO, k)
 
-    def knows(self, word: str) -> bool:
+    def knows(self, word: str, *, where: Filter | None = None) -> bool:
         """Whether a passage has the word, by `analysis.terms`."""
-        with self._now() as (connection, now):
-            view = self._terms.view(connection, now)
-        return bool(weigh(word, [view.tail])) or (view.base is not None and bool(weigh(word, [view.base])))
+        return bool(self.lexical(word, 1, where=where))
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """The passages that exist, in the order asked for."""
@@ -143,6 +167,13 @@ class SqlCorpus:
                 )
             ).scalar_one_or_none()
 
+    def look(self) -> None:
+        """Follows what was committed where no query does it, so that files that were replaced are let go of, and sees
+        whether those in use are still what they were. Raises NotFound if the collection is gone."""
+        with self._now() as (connection, now):
+            self._vectors.look(connection, now)
+            self._terms.look(connection, now)
+
     @contextmanager
     def _now(self) -> Iterator[tuple[Connection, Standing]]:
         with self._database.read() as connection:
@@ -151,30 +182,51 @@ class SqlCorpus:
                 raise NotFound(f"collection {self._name!r} was deleted")
             yield connection, now
 
+    def _fingerprint(self, connection: Connection, key: int | None) -> Fingerprint | None:
+        if key is None:
+            return None
+        known = self._known_fingerprint
+        if known is None or known[0] != key:
+            known = self._known_fingerprint = (key, fingerprints.read(connection, key))
+        return known[1]
+
     def _within(self, connection: Connection, now: Standing, where: Filter | None) -> Ids | None:
-        """Ids of the passages that a filter lets through, as of `now`."""
+        """Ids of the passages that a filter lets through, as of `now`; None for all of them."""
+        if where is not None and not self._knows_groups(connection, now):
+            where = without_field(where, GROUPS)
         if where is None:
             return None
         # By text: to Python the filters {"n": 1}, {"n": 1.0} and {"n": true} are equal, to users they are not.
-        key = f"{now.change} {where!r}"
-        ids = self._eligible.get(key)
-        if ids is None:
-            query = passages_where(where, collection_id=self._id).order_by(PassageRow.id)
-            ids = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
-            self._eligible.put(key, ids)
+        key = repr(where)
+        change, ids = self._eligible.get(key) or (0, NO_IDS)
+        if change < now.change:
+            # What a passage's document says of itself never changes while the passage lives: a put brings new ones.
+            after = change if change >= remembered_since(connection, self._id) else 0
+            query = passages_where(where, collection_id=self._id, after=after).order_by(PassageRow.id)
+            came = np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
+            went = passages.removed(connection, self._id, after=after, until=now.change) if after else NO_IDS
+            # As it cannot be written, the indexes remember what they derive from it.
+            ids = fixed(_followed(ids, came, went) if after else came)
+            self._eligible.put(key, (now.change, ids))
         return ids
+
+    def _knows_groups(self, connection: Connection, now: Standing) -> bool:
+        """Whether a document of the collection says who may read it: if none does, permissions cost nothing."""
+        if self._has_groups[0] != now.change:
+            found = connection.execute(with_field(GROUPS, collection_id=self._id)).one_or_none()
+            self._has_groups = (now.change, found is not None)
+        return self._has_groups[1]
 
     def _mentions(self, connection: Connection, now: Standing, name: str) -> Ids:
         """Ids of the passages that mention a name, as of `now`."""
-        key = f"{now.change} {name}"
-        ids = self._mentioning.get(key)
-        if ids is None:
+        change, ids = self._mentioning.get(name) or (0, NO_IDS)
+        if change != now.change:
             query = select(PassageEntity.passage_id).where(
                 PassageEntity.collection_id == self._id, PassageEntity.name == name
             )
             rows = connection.execute(query.order_by(PassageEntity.passage_id))
             ids = np.fromiter(rows.scalars(), dtype=np.int64)
-            self._mentioning.put(key, ids)
+            self._mentioning.put(name, (now.change, ids))
         return ids
 
     def _passages(self, connection: Connection, now: Standing) -> int:
@@ -184,24 +236,30 @@ class SqlCorpus:
 
 
 class _Recent:
-    """The ids that the last few look-ups gave. Thread-safe."""
+    """The ids that the last few look-ups gave, with the change as of which they did. Thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Ids] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[int, Ids]] = OrderedDict()
 
-    def get(self, key: str) -> Ids | None:
+    def get(self, key: str) -> tuple[int, Ids] | None:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
-    def put(self, key: str, ids: Ids) -> None:
+    def put(self, key: str, found: tuple[int, Ids]) -> None:
         with self._lock:
-            self._kept[key] = ids
+            self._kept[key] = found
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+
+
+def _followed(ids: Ids, came: Ids, went: Ids) -> Ids:
+    """The ids with those that came, without those that went; the very same array if nothing did."""
+    left = ids[~contains(went, ids)] if went.size and bool(contains(went, ids).any()) else ids
+    return as_ids(np.concatenate([left, came])) if came.size else left
 
 
 def _passage(row: RowMapping) -> Passage:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from grounding.errors import Conflict, NotFound
+from grounding.filters import Filter
 from grounding.values import Document, Entity, FloatVector, Metadata
 from store import passages
 from store.collections import require_collection
 from store.database import Database
+from store.filtering import matches
 from store.paging import Page, limited, page
-from store.schema import CollectionRow, DocumentRow, DocumentText, PassageRow
+from store.schema import CollectionRow, DocumentRow, DocumentText, PassageRow, RetiredDocument, table_of
+from store.withdrawing import withdraw_quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +91,26 @@ class Documents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list(self, collection: str, *, limit: int = 50, after: str | None = None) -> Page[DocumentInfo]:
+    def list(
+        self, collection: str, *, limit: int = 50, after: str | None = None, where: Filter | None = None
+    ) -> Page[DocumentInfo]:
         """Documents by id. `after` is the cursor of the page before. Raises NotFound for an unknown collection."""
         query = _INFO.where(CollectionRow.name == collection).order_by(DocumentRow.external_id)
         if after is not None:
             query = query.where(DocumentRow.external_id > after)
         with self._database.read() as connection:
+            place = require_collection(connection, collection)
+            if where is not None:
+                query = query.where(matches(where, place.id))
             rows = connection.execute(query.limit(limited(limit) + 1)).all()
-            if not rows:
-                require_collection(connection, collection)
         items = [DocumentInfo(*row) for row in rows]
         return page(items, limit, cursor=items[limit - 1].id if len(items) > limit else None)
 
-    def get(self, document_id: str, *, collection: str | None = None) -> StoredDocument:
-        """The document. Raises NotFound; Conflict if several collections hold the id and none is named."""
+    def get(self, document_id: str, *, collection: str | None = None, where: Filter | None = None) -> StoredDocument:
+        """The document. Raises NotFound, also for one that `where` does not let through; Conflict if several
+        collections hold the id and none is named."""
         with self._database.read() as connection:
-            key, _, name = _found(connection, document_id, collection)
+            key, _, name = _found(connection, document_id, collection, where=where)
             row = connection.execute(_WHOLE.where(DocumentRow.id == key)).mappings().one()
         document = Document(
             id=row["external_id"],
@@ -127,8 +133,11 @@ class Documents:
         )
 
     def delete(self, document_id: str, *, collection: str | None = None) -> bool:
-        """Whether there was such a document; it is gone from every leg, in every process, when this returns.
-        Waits for no ingest. Raises Conflict as `get` does, NotFound for an unknown collection."""
+        """Whether there was such a document; it is gone from every leg and from the answers of every conversation, in
+        every process, when this returns. Waits for no ingest.
+
+        Raises Conflict as `get` does, NotFound for an unknown collection.
+        """
         with self._database.write() as connection:
             try:
                 _, collection_id, _ = _found(connection, document_id, collection)
@@ -136,24 +145,73 @@ class Documents:
                 if collection is not None:
                     require_collection(connection, collection)
                 return False
-            return remove_documents(connection, collection_id, [document_id]) > 0
+            remove_documents(connection, collection_id, [document_id])
+            self._database.reached("removal written")
+        self._database.reached("removal committed")
+        return True
 
 
 def remove_documents(connection: Connection, collection_id: int, document_ids: Sequence[str]) -> int:
-    """How many there were. Removes them with all they have, as one change of their collection."""
-    keys: builtins.list[int] = []
+    """How many there were. Removes them with all they have, as one change of their collection, and takes back the
+    answers that quote them."""
+    found: dict[int, str] = {}
     for some in passages.batches(document_ids):
-        keys += connection.execute(
-            select(DocumentRow.id).where(DocumentRow.collection_id == collection_id, DocumentRow.external_id.in_(some))
-        ).scalars()
-    if keys:
-        passages.remove(connection, collection_id, keys, change=passages.next_change(connection, collection_id))
+        query = select(DocumentRow.id, DocumentRow.external_id).where(DocumentRow.collection_id == collection_id)
+        found.update((key, name) for key, name in connection.execute(query.where(DocumentRow.external_id.in_(some))))
+    if not found:
+        return 0
+    keys = list(found)
+    passages.remove(connection, collection_id, keys, change=passages.next_change(connection, collection_id))
+    retire(connection, collection_id, keys)
     for gone in passages.batches(keys):
         connection.execute(delete(DocumentRow).where(DocumentRow.id.in_(gone)))
+    collection = connection.execute(select(CollectionRow.name).where(CollectionRow.id == collection_id)).scalar_one()
+    withdraw_quotes(connection, collection, list(found.values()))
     return len(keys)
 
 
-def _found(connection: Connection, document_id: str, collection: str | None) -> tuple[int, int, str]:
+def retire(connection: Connection, collection_id: int, keys: Sequence[int]) -> None:
+    """Remembers the versions of documents, by key, whose ids are about to be free."""
+    for some in passages.batches(keys):
+        query = select(DocumentRow.external_id, DocumentRow.version).where(DocumentRow.id.in_(some))
+        versions = {row.external_id: row.version for row in connection.execute(query)}
+        forget(connection, collection_id, list(versions))
+        rows = [
+            {"collection_id": collection_id, "external_id": name, "version": version}
+            for name, version in versions.items()
+        ]
+        if rows:
+            connection.execute(insert(table_of(RetiredDocument)), rows)
+
+
+def forget(connection: Connection, collection_id: int, document_ids: Sequence[str]) -> int:
+    """How many versions of deleted documents are not remembered any more."""
+    return sum(
+        connection.execute(
+            delete(RetiredDocument).where(
+                RetiredDocument.collection_id == collection_id, RetiredDocument.external_id.in_(some)
+            )
+        ).rowcount
+        for some in passages.batches(document_ids)
+    )
+
+
+def retired(connection: Connection, collection_id: int, document_ids: Sequence[str]) -> dict[str, int]:
+    """The last versions of those of these documents that were deleted, by id."""
+    found: dict[str, int] = {}
+    for some in passages.batches(document_ids):
+        rows = connection.execute(
+            select(RetiredDocument.external_id, RetiredDocument.version).where(
+                RetiredDocument.collection_id == collection_id, RetiredDocument.external_id.in_(some)
+            )
+        )
+        found.update((name, version) for name, version in rows)
+    return found
+
+
+def _found(
+    connection: Connection, document_id: str, collection: str | None, *, where: Filter | None = None
+) -> tuple[int, int, str]:
     """Key of the document, key and name of its collection."""
     query = (
         select(DocumentRow.id, CollectionRow.id, CollectionRow.name)
@@ -164,6 +222,8 @@ def _found(connection: Connection, document_id: str, collection: str | None) -> 
     if collection is not None:
         query = query.where(CollectionRow.name == collection)
     rows = connection.execute(query).all()
+    if where is not None:
+        rows = [row for row in rows if _lets_through(connection, where, key=row[0], collection_id=row[1])]
     if len(rows) > 1:
         names = ", ".join(repr(name) for _, _, name in rows)
         raise Conflict(f"document {document_id!r} is in the collections {names}: say which one is meant")
@@ -173,6 +233,11 @@ def _found(connection: Connection, document_id: str, collection: str | None) -> 
         raise NotFound(f"document {document_id[:200]!r} is not known{f' in {collection!r}' if collection else ''}")
     key, collection_id, name = rows[0]
     return key, collection_id, name
+
+
+def _lets_through(connection: Connection, where: Filter, *, key: int, collection_id: int) -> bool:
+    query = select(DocumentRow.id).where(DocumentRow.id == key, matches(where, collection_id))
+    return connection.execute(query).one_or_none() is not None
 
 
 _COUNT = (

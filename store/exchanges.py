@@ -12,14 +12,27 @@ from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from grounding.errors import Conflict, NotFound, StoreError
 from grounding.values import Exchange, Turn
 from store.database import Database
 from store.paging import Page, decode, encode, limited, page
-from store.schema import ConversationRow, ExchangeRow, TurnRow
+from store.passages import batches
+from store.schema import (
+    CollectionRow,
+    ConversationRow,
+    DocumentRow,
+    ExchangeDocument,
+    ExchangeRow,
+    PassageRow,
+    TurnRow,
+)
+from store.withdrawing import scrubbed, withdraw_answers
+
+_LOOKED_THROUGH = 5
+"""Exchanges read for each question asked for, at most: people ask the same again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +57,32 @@ class ExchangeStore:
 
     def record(self, exchange: Exchange, *, turns: Sequence[Turn] = ()) -> None:
         """Keeps the Exchange and its turns in one transaction; a new conversation_id begins a conversation that
-        belongs to `exchange.caller`. Raises Conflict for a trace_id that is there already."""
+        belongs to `exchange.caller`. Of documents that were deleted while the turn ran no word is kept; of a
+        conversation that was erased meanwhile, nothing.
+
+        Raises Conflict for a trace_id that is there already.
+        """
         if turns and exchange.conversation_id is None:
             raise StoreError("turns need a conversation: the exchange names none")
         columns = _columns(exchange)
         with self._database.write() as connection:
-            if exchange.conversation_id is not None:
-                _touch(connection, exchange, exchange.conversation_id)
+            gone = _gone(connection, exchange)
+            withdrawn = bool(gone) or _recalls_withdrawn(connection, exchange)
+            if withdrawn:
+                exchange = scrubbed(exchange, gone)
+                columns = _columns(exchange)
+            if exchange.conversation_id is not None and not _touch(connection, exchange, exchange.conversation_id):
+                return
             try:
                 connection.execute(insert(ExchangeRow), columns)
             except IntegrityError as error:
                 raise Conflict(f"trace {exchange.trace_id!r} is recorded already") from error
+            if documents := _documents(exchange):
+                connection.execute(insert(ExchangeDocument), documents)
             if turns:
                 connection.execute(insert(TurnRow), [_turn(turn, exchange) for turn in turns])
+            if withdrawn:
+                withdraw_answers(connection, [exchange.trace_id])
 
     def get(self, trace_id: str) -> Exchange:
         """Raises NotFound."""
@@ -65,6 +91,24 @@ class ExchangeStore:
         if body is None:
             raise NotFound(f"trace {trace_id[:200]!r} is not known")
         return decode_exchange(body)
+
+    def questions(self, collection: str, *, limit: int) -> tuple[str, ...]:
+        """The latest different questions that a collection was asked, newest first, each in its stand-alone form."""
+        query = (
+            select(ExchangeRow.body)
+            .where(ExchangeRow.collection == collection)
+            .order_by(ExchangeRow.created_at.desc(), ExchangeRow.trace_id.desc())
+            .limit(limit * _LOOKED_THROUGH)
+        )
+        found: dict[str, None] = {}
+        with self._database.read() as connection:
+            for body in connection.execute(query).scalars():
+                question = json.loads(body)["question"]["standalone"].strip()
+                if question:
+                    found.setdefault(question)
+                if len(found) == limit:
+                    break
+        return tuple(found)
 
     def list(
         self,
@@ -128,6 +172,64 @@ def _jsonable(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} cannot be kept in an exchange")
 
 
+def replace_exchange(connection: Connection, exchange: Exchange) -> None:
+    """Puts another record in the place of the one of this trace."""
+    connection.execute(update(ExchangeRow).where(ExchangeRow.trace_id == exchange.trace_id).values(_columns(exchange)))
+    connection.execute(delete(ExchangeDocument).where(ExchangeDocument.trace_id == exchange.trace_id))
+    if documents := _documents(exchange):
+        connection.execute(insert(ExchangeDocument), documents)
+
+
+def _gone(connection: Connection, exchange: Exchange) -> frozenset[str]:
+    """The documents among the evidence that are not there any more. A newer version of one says that it is."""
+    evidence = exchange.evidence
+    alive: set[int] = set()
+    for ids in batches([item.passage.id for item in evidence]):
+        alive.update(connection.execute(select(PassageRow.id).where(PassageRow.id.in_(ids))).scalars())
+    versions: dict[str, int] = {}
+    for names in batches(sorted({item.passage.document_id for item in evidence})):
+        rows = connection.execute(
+            select(DocumentRow.external_id, DocumentRow.version)
+            .join(CollectionRow, CollectionRow.id == DocumentRow.collection_id)
+            .where(CollectionRow.name == exchange.collection, DocumentRow.external_id.in_(names))
+            # Whoever deletes one of them waits until this is recorded, and then finds the record.
+            .with_for_update(read=True, key_share=True, of=DocumentRow)
+        )
+        versions.update((name, version) for name, version in rows)
+    return frozenset(
+        item.passage.document_id
+        for item in evidence
+        if item.passage.id not in alive and versions.get(item.passage.document_id, 0) <= item.passage.version
+    )
+
+
+def _recalls_withdrawn(connection: Connection, exchange: Exchange) -> bool:
+    """Whether the prompt may hold an answer of its conversation that was taken back or erased while the turn ran."""
+    standing: set[str | None] = set()
+    for some in batches(exchange.recalled):
+        query = select(TurnRow.trace_id, TurnRow.withdrawn).where(
+            TurnRow.conversation_id == exchange.conversation_id, TurnRow.trace_id.in_(some), TurnRow.role == "assistant"
+        )
+        # Whoever takes one of them back waits until this is recorded, and then finds the record.
+        rows = connection.execute(query.with_for_update(read=True))
+        standing.update(trace_id for trace_id, withdrawn in rows if not withdrawn)
+    return not standing.issuperset(exchange.recalled)
+
+
+def _documents(exchange: Exchange) -> list[dict[str, Any]]:
+    """A row for each document of the evidence."""
+    cited = {citation.document_id for citation in exchange.answer.citations} if exchange.answer else set()
+    return [
+        {
+            "trace_id": exchange.trace_id,
+            "collection": exchange.collection,
+            "document_id": document_id,
+            "cited": document_id in cited,
+        }
+        for document_id in sorted({item.passage.document_id for item in exchange.evidence} | cited)
+    ]
+
+
 def _columns(exchange: Exchange) -> dict[str, Any]:
     question = _storable(exchange.question.clean or exchange.question.raw)
     return {
@@ -142,18 +244,20 @@ def _columns(exchange: Exchange) -> dict[str, Any]:
         "total_ms": sum(step.ms for step in exchange.steps if step.name == "total"),
         "passages": len(exchange.evidence),
         "change": exchange.change,
+        "vector_generation": next((name for name in exchange.generations if name.startswith("vectors-")), None),
+        "lexical_generation": next((name for name in exchange.generations if name.startswith("lexical-")), None),
         "question": question,
         "folded": _folded(question),
         "body": encode_exchange(exchange),
     }
 
 
-def _touch(connection: Connection, exchange: Exchange, conversation_id: str) -> None:
-    """Marks the conversation as used now; begins it if it is new."""
+def _touch(connection: Connection, exchange: Exchange, conversation_id: str) -> bool:
+    """Marks the conversation as used now; begins it if it is new. False if it was erased while the turn ran."""
     known = connection.execute(
         update(ConversationRow).where(ConversationRow.id == conversation_id).values(updated_at=exchange.created_at)
     )
-    if not known.rowcount:
+    if not known.rowcount and not exchange.recalled:
         connection.execute(
             insert(ConversationRow),
             {
@@ -164,6 +268,7 @@ def _touch(connection: Connection, exchange: Exchange, conversation_id: str) -> 
                 "updated_at": exchange.created_at,
             },
         )
+    return bool(known.rowcount) or not exchange.recalled
 
 
 def _turn(turn: Turn, exchange: Exchange) -> dict[str, Any]:

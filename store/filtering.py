@@ -2,7 +2,8 @@
 
 A document's metadata is flattened: names of nested objects are joined by dots, members of a list are values of the
 same name, null is absent. Values match only within their type: text, number, boolean. `$ne` and `$nin` are the
-negations of `$eq` and `$in`; `$exists` is true of an object as of a value.
+negations of `$eq` and `$in`; `$exists` is true of an object as of a value. `groups` that name nobody are kept as the
+empty text, so that they are there and nobody's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
-from grounding.filters import All, Clause, Filter, Not, Scalar, Some
+from grounding.filters import GROUPS, All, Clause, Filter, Not, Scalar, Some
 from store.schema import TEXT_HEAD, DocumentMetadata, DocumentRow, PassageRow
 
 OWN_FIELDS: Mapping[str, InstrumentedAttribute[str]] = {
@@ -42,6 +43,8 @@ def values(metadata: Mapping[str, object]) -> list[MetadataValue]:
     for key, value in _scalars(metadata, ""):
         found.append(MetadataValue(key, counts.get(key, 0), value))
         counts[key] = counts.get(key, 0) + 1
+    if metadata.get(GROUPS) is not None and not any(f"{item.key}.".startswith(f"{GROUPS}.") for item in found):
+        found.append(MetadataValue(GROUPS, 0, ""))
     return found
 
 
@@ -67,26 +70,40 @@ def number(value: float) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def passages_where(where: Filter, *, collection_id: int) -> Select[int]:
-    """The ids of the collection's passages whose document matches."""
-    documents = select(DocumentRow.id).where(
-        DocumentRow.collection_id == collection_id, _condition(where, collection_id)
-    )
+def passages_where(where: Filter, *, collection_id: int, after: int = 0) -> Select[int]:
+    """The ids of the collection's passages whose document matches; only of those that came after a change, if given."""
+    if after:  # few: from the passage to its document, not from all documents that match
+        return (
+            select(PassageRow.id)
+            .join(DocumentRow, DocumentRow.id == PassageRow.document_id)
+            .where(PassageRow.collection_id == collection_id, PassageRow.change > after, matches(where, collection_id))
+        )
+    documents = select(DocumentRow.id).where(DocumentRow.collection_id == collection_id, matches(where, collection_id))
     return select(PassageRow.id).where(PassageRow.document_id.in_(documents))
 
 
-def _condition(where: Filter, collection_id: int) -> ColumnElement[bool]:
+def with_field(field: str, *, collection_id: int) -> Select[int]:
+    """The key of one document of the collection that has the field, if there is one."""
+    return (
+        select(DocumentMetadata.document_id)
+        .where(DocumentMetadata.collection_id == collection_id, _named(field))
+        .limit(1)
+    )
+
+
+def matches(where: Filter, collection_id: int) -> ColumnElement[bool]:
+    """Whether a row of the collection's documents matches."""
     match where:
         case All(parts):
-            return and_(true(), *(_condition(part, collection_id) for part in parts))
+            return and_(true(), *(matches(part, collection_id) for part in parts))
         case Some(parts):
-            return or_(false(), *(_condition(part, collection_id) for part in parts))
+            return or_(false(), *(matches(part, collection_id) for part in parts))
         case Not(part):
-            return ~_condition(part, collection_id)
+            return ~matches(part, collection_id)
         case Clause(field, "$ne", operands):
-            return ~_condition(Clause(field, "$eq", operands), collection_id)
+            return ~matches(Clause(field, "$eq", operands), collection_id)
         case Clause(field, "$nin", operands):
-            return ~_condition(Clause(field, "$in", operands), collection_id)
+            return ~matches(Clause(field, "$in", operands), collection_id)
         case Clause(field, _, _) if field in OWN_FIELDS:
             return _own(OWN_FIELDS[field], where)
         case Clause(_, "$exists", (wanted,)):
@@ -120,9 +137,10 @@ def _held(condition: ColumnElement[bool], collection_id: int) -> ColumnElement[b
 
 
 def _named(field: str) -> ColumnElement[bool]:
-    # "/" follows "." in the order of code points: from "a." to "a/" are exactly the names within the object a.
-    within = and_(DocumentMetadata.key >= f"{field}.", DocumentMetadata.key < f"{field}/")
-    return or_(DocumentMetadata.key == field, within)
+    # "/" follows "." in the order of code points: from "a." to "a/" are exactly the names within the object a. One
+    # range around both, which an index can seek.
+    key = DocumentMetadata.key
+    return and_(key >= field, key < f"{field}/", or_(key == field, key >= f"{field}."))
 
 
 def _value(clause: Clause) -> ColumnElement[bool]:

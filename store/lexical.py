@@ -13,7 +13,8 @@ import shutil
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +38,7 @@ K1, B = 1.2, 0.75
 DECIMALS = 3
 """Beyond these, the float32 sums of tantivy depend on the order of the terms."""
 HEAP_BYTES = 64_000_000
+_DAMAGED = "a lexical index was damaged while it was open: run  grounding check --repair"
 SHARE_OF_ALL = 0.1
 """Up to this share of the passages, eligible ones are handed to the search; beyond, hits are taken until enough fit."""
 
@@ -101,19 +103,22 @@ class Tantivy:
         self._schema = index.schema
 
     def _total(self, field: str) -> int:
-        result = self._searcher.aggregate(Query.all_query(), {"total": {"sum": {"field": field}}})
+        with _told_of_damage():
+            result = self._searcher.aggregate(Query.all_query(), {"total": {"sum": {"field": field}}})
         return int(result["total"]["value"] or 0)
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
     def frequency(self, term: str) -> int:
-        return int(self._searcher.doc_freq("terms", term))
+        with _told_of_damage():
+            return int(self._searcher.doc_freq("terms", term))
 
     def ids(self) -> Ids:
-        """Every passage in it, ascending."""
-        hits = self._searcher.search(Query.all_query(), limit=max(1, len(self)), count=False).hits
-        values = self._searcher.fast_field_values("id", [address for _, address in hits])
+        """Every passage in it, ascending. Raises StoreError, as searches do, where the files are damaged."""
+        with _told_of_damage():
+            hits = self._searcher.search(Query.all_query(), limit=max(1, len(self)), count=False).hits
+            values = self._searcher.fast_field_values("id", [address for _, address in hits])
         return np.sort(np.asarray(values, dtype=np.int64))
 
     def search(
@@ -151,11 +156,24 @@ class Tantivy:
         return Query.boolean_query(parts)
 
     def _first(self, query: Query, limit: int) -> tuple[Ids, Scores]:
-        hits = self._searcher.search(query, limit=limit, count=False).hits
-        ids = self._searcher.fast_field_values("id", [address for _, address in hits])
+        with _told_of_damage():
+            hits = self._searcher.search(query, limit=limit, count=False).hits
+            ids = self._searcher.fast_field_values("id", [address for _, address in hits])
         if None in ids:  # never where the index is sound
-            raise StoreError("a lexical index was damaged while it was open: run  grounding check --repair")
+            raise StoreError(_DAMAGED)
         return np.asarray(ids, dtype=np.int64), np.round([score for score, _ in hits], DECIMALS)
+
+
+@contextmanager
+def _told_of_damage() -> Iterator[None]:
+    """Raises StoreError for what tantivy says of files that were damaged while they were open: it panics, and that is
+    no Exception to Python."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, ValueError) or type(error).__name__ == "PanicException":
+            raise StoreError(_DAMAGED) from error
+        raise
 
 
 def write_index(folder: Path, texts: Iterable[Text], *, base: Path | None = None, removed: Sequence[int] = ()) -> None:

@@ -19,6 +19,7 @@ Milestone: TypeAlias = Literal[
     "generation renamed",  # under their own name, which is safe on disk, too
     "generation recorded",  # the manifest row is committed
     "generations swept",  # older ones are gone from disk
+    "job queued",  # what it needs is safe on disk, and its row is committed
     "job started",
     "job noted",
     "job finished",

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from grounding.errors import StoreError
-from grounding.values import FloatMatrix
+from grounding.values import FloatMatrix, FloatVector
 from store.lexical import Text
 from store.ranking import Ids
 from store.schema import CollectionRow, DocumentRow, PassageRow, Tombstone, VectorRow
@@ -18,6 +18,8 @@ from store.vectors import unpack
 T = TypeVar("T")
 BATCH = 500
 """Values of one IN: few enough for every database's limit on parameters."""
+READ_AT_ONCE = 10_000
+"""Vectors: 15 MB at 384 dimensions."""
 
 
 def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
@@ -33,6 +35,14 @@ def count(connection: Connection, collection_id: int, *, after: int = 0) -> int:
     ).scalar_one()
 
 
+def count_vectors(connection: Connection, collection_id: int, *, fingerprint_id: int) -> int:
+    """Passages that have a vector of this fingerprint."""
+    query = select(func.count()).select_from(VectorRow)
+    return connection.execute(
+        query.where(VectorRow.collection_id == collection_id, VectorRow.fingerprint_id == fingerprint_id)
+    ).scalar_one()
+
+
 def ids(connection: Connection, collection_id: int, *, until: int) -> Ids:
     """Passages alive that had come by this change."""
     rows = connection.execute(
@@ -45,9 +55,10 @@ def ids(connection: Connection, collection_id: int, *, until: int) -> Ids:
 
 def vectors(
     connection: Connection, collection_id: int, *, fingerprint_id: int, dimension: int, after: int, until: int
-) -> tuple[Ids, FloatMatrix]:
-    """Ids and vectors of passages alive that came after one change and by another."""
-    rows = connection.execute(
+) -> Iterator[tuple[Ids, FloatMatrix]]:
+    """Ids, ascending, and vectors of passages alive that came after one change and by another; some at a time, so that
+    they need not all be in memory."""
+    rows = connection.execution_options(yield_per=READ_AT_ONCE).execute(
         select(PassageRow.id, VectorRow.vector)
         .join(VectorRow, VectorRow.passage_id == PassageRow.id)
         .where(
@@ -56,10 +67,30 @@ def vectors(
             PassageRow.change <= until,
             VectorRow.fingerprint_id == fingerprint_id,
         )
-        .order_by(PassageRow.id)
-    ).all()
-    found = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-    return found, unpack([row[1] for row in rows], dimension=dimension)
+        # A later change never has a lower id. In this order an index on both gives them, and nothing is sorted.
+        .order_by(PassageRow.change, PassageRow.id)
+    )
+    for some in rows.partitions():
+        ids = np.fromiter((row[0] for row in some), dtype=np.int64, count=len(some))
+        yield ids, unpack([row[1] for row in some], dimension=dimension)
+
+
+def vectors_of(
+    connection: Connection, collection_id: int, embed_hashes: Sequence[str], *, fingerprint_id: int, dimension: int
+) -> dict[str, FloatVector]:
+    """The vectors that are there for these embedded texts, by hash."""
+    found: dict[str, FloatVector] = {}
+    for some in batches(embed_hashes):
+        rows = connection.execute(
+            select(VectorRow.embed_hash, VectorRow.vector).where(
+                VectorRow.collection_id == collection_id,
+                VectorRow.fingerprint_id == fingerprint_id,
+                VectorRow.embed_hash.in_(some),
+            )
+        ).all()
+        matrix = unpack([row[1] for row in rows], dimension=dimension)
+        found.update(zip((row[0] for row in rows), matrix, strict=True))
+    return found
 
 
 def texts(connection: Connection, collection_id: int, *, after: int, until: int) -> Iterator[Text]:
@@ -72,6 +103,17 @@ def texts(connection: Connection, collection_id: int, *, after: int, until: int)
             PassageRow.change > after,
             PassageRow.change <= until,
         )
+        .order_by(PassageRow.id)
+    )
+    return (Text(*row) for row in rows)
+
+
+def texts_of(connection: Connection, collection_id: int, ids: Sequence[int]) -> Iterator[Text]:
+    """Texts of these passages, at most `BATCH`, as far as they exist."""
+    rows = connection.execute(
+        select(PassageRow.id, DocumentRow.title, PassageRow.heading, PassageRow.text)
+        .join(DocumentRow, DocumentRow.id == PassageRow.document_id)
+        .where(PassageRow.collection_id == collection_id, PassageRow.id.in_(ids))
         .order_by(PassageRow.id)
     )
     return (Text(*row) for row in rows)

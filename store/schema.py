@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -280,6 +281,8 @@ class ConversationRow(Base):
 
 
 class TurnRow(Base):
+    """`withdrawn` where an answer quoted a document that has been deleted since: its words are gone."""
+
     __tablename__ = "turns"
     __table_args__ = (Index(None, "conversation_id"), UNREUSED)
 
@@ -290,6 +293,7 @@ class TurnRow(Base):
     message_id: Mapped[str]
     trace_id: Mapped[str | None]
     created_at: Mapped[datetime]
+    withdrawn: Mapped[bool] = mapped_column(server_default=false())
 
 
 class ExchangeRow(Base):

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from grounding.errors import StoreError
 from grounding.values import FloatMatrix, FloatVector, Hit
-from store.ranking import NO_IDS, Ids, Mask, Scores, allowed, as_ids, best, widening
+from store.ranking import NO_IDS, Ids, IdSet, Mask, Remembered, Scores, allowed, as_ids, best, contains, widening
 
 IDS_FILE = "ids.npy"
 INDEX_FILE = "vectors.faiss"
-GATHER_SHARE = 0.1
-"""With at most this share of the rows eligible, to score them alone is faster than to scan past the others."""
+
+Rows: TypeAlias = npt.NDArray[np.int64]
 
 
 class Flat:
@@ -34,6 +35,8 @@ class Flat:
         self._index = index
         flat = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d) if index.ntotal else np.empty(0, np.float32)
         self._vectors: FloatMatrix = flat.reshape(-1, index.d)
+        self._rows: Remembered[Rows] = Remembered(lambda within: rows_of(ids, within))
+        self._gone: Remembered[Mask] = Remembered(lambda without: contains(without, ids))
 
     @classmethod
     def build(cls, ids: Ids, vectors: FloatMatrix) -> Flat:
@@ -70,39 +73,24 @@ class Flat:
     def __len__(self) -> int:
         return int(self.ids.size)
 
-    def search(
-        self,
-        vector: FloatVector,
-        k: int,
-        *,
-        without: Sequence[int] | Ids = (),
-        within: Sequence[int] | Ids | None = None,
-    ) -> list[Hit]:
+    def search(self, vector: FloatVector, k: int, *, without: IdSet = (), within: IdSet | None = None) -> list[Hit]:
         """At most k hits by inner product, best first; never an id of `without`, only ids of `within` if given."""
         if k < 1 or not len(self):
             return []
-        mask = allowed(self.ids, without=as_ids(without), within=None if within is None else as_ids(within))
-        eligible = len(self) if mask is None else int(np.count_nonzero(mask))
-        if mask is not None and eligible <= max(k, GATHER_SHARE * len(self)):
-            rows = np.flatnonzero(mask)
-            return best(self.ids[rows], _products(self._vectors[rows], vector), k)
-        return widening(lambda n: self._scan(vector, min(n, eligible), mask), k, without=NO_IDS, within=None)
+        if within is None:
+            return widening(lambda n: self._scan(vector, min(n, len(self))), k, without=as_ids(without), within=None)
+        rows = self._rows(within)
+        if len(without):
+            rows = rows[~self._gone(without)[rows]]
+        return best(self.ids[rows], products_at(self._vectors, rows, vector), k)
 
-    def _scan(self, vector: FloatVector, n: int, mask: Mask | None) -> tuple[Ids, Scores]:
+    def _scan(self, vector: FloatVector, n: int) -> tuple[Ids, Scores]:
         import faiss
 
         # The number is each thread's own. One query gains nothing from a second thread.
         faiss.omp_set_num_threads(1)
-        parameters = None
-        if mask is not None:
-            # FAISS keeps bare pointers: both must live until the search is over.
-            bits = np.packbits(mask, bitorder="little")
-            selector = faiss.IDSelectorBitmap(mask.size, faiss.swig_ptr(bits))
-            parameters = faiss.SearchParameters()
-            parameters.sel = selector
-        scores, rows = self._index.search(np.ascontiguousarray(vector, np.float32)[None], n, params=parameters)
-        found = rows[0] >= 0
-        return self.ids[rows[0][found]], scores[0][found]
+        scores, rows = self._index.search(np.ascontiguousarray(vector, np.float32)[None], n)
+        return self.ids[rows[0]], scores[0]
 
 
 class Tail:
@@ -128,20 +116,20 @@ class Tail:
     def __len__(self) -> int:
         return int(self.ids.size)
 
-    def search(
-        self,
-        vector: FloatVector,
-        k: int,
-        *,
-        without: Sequence[int] | Ids = (),
-        within: Sequence[int] | Ids | None = None,
-    ) -> list[Hit]:
+    def search(self, vector: FloatVector, k: int, *, without: IdSet = (), within: IdSet | None = None) -> list[Hit]:
         """As `Flat.search`."""
         if k < 1 or not len(self):
             return []
-        mask = allowed(self.ids, without=as_ids(without), within=None if within is None else as_ids(within))
-        scores = _products(self._vectors, vector)
-        return best(self.ids, scores, k) if mask is None else best(self.ids[mask], scores[mask], k)
+        mask = allowed(self.ids, without=self._here(without), within=None if within is None else self._here(within))
+        if mask is None:
+            return best(self.ids, products(self._vectors, vector), k)
+        rows = np.flatnonzero(mask)
+        return best(self.ids[rows], products_at(self._vectors, rows, vector), k)
+
+    def _here(self, ids: IdSet) -> Ids:
+        """Those that may be ids of this tail: few, where most are of a generation."""
+        found = as_ids(ids)
+        return found[np.searchsorted(found, self.ids[0]) : np.searchsorted(found, self.ids[-1], side="right")]
 
 
 class _Room:
@@ -165,7 +153,7 @@ class _Room:
         return room
 
 
-def _products(vectors: FloatMatrix, vector: FloatVector) -> Scores:
+def products(vectors: FloatMatrix, vector: FloatVector) -> Scores:
     """Inner products by the arithmetic of `Flat`, bit for bit, on this thread alone.
 
     A matrix product of numpy may wait for its other threads: 8 ms instead of 0.3 where two cores are busy.
@@ -178,6 +166,25 @@ def _products(vectors: FloatMatrix, vector: FloatVector) -> Scores:
     products = faiss.fvec_inner_products_ny  # type: ignore[attr-defined]
     products(faiss.swig_ptr(scores), faiss.swig_ptr(query), faiss.swig_ptr(rows), dimension, size)
     return scores
+
+
+def products_at(vectors: FloatMatrix, rows: Rows, vector: FloatVector) -> Scores:
+    """The same for these rows alone, which are not copied. Rows must be within bounds: nothing looks again."""
+    import faiss
+
+    # FAISS asks for a team of threads even for one query: the number is each thread's own.
+    faiss.omp_set_num_threads(1)
+    query, places = np.ascontiguousarray(vector, np.float32), np.ascontiguousarray(rows, np.int64)
+    scores = np.empty(places.size, np.float32)
+    by_index = faiss.fvec_inner_products_by_idx  # type: ignore[attr-defined]
+    at = faiss.swig_ptr
+    by_index(at(scores), at(query), at(vectors), at(places), vectors.shape[1], 1, places.size)
+    return scores
+
+
+def rows_of(ids: Ids, wanted: Ids) -> Rows:
+    """Ascending, the places in `ids` of those that are wanted and there."""
+    return np.searchsorted(ids, wanted[contains(ids, wanted)])
 
 
 def require_unit(vectors: FloatMatrix, *, dimension: int) -> None:

@@ -16,9 +16,8 @@ from grounding.values import Fingerprint, FloatVector
 from store import passages
 from store.collections import Place
 from store.database import Database
-from store.documents import KnownDocument, NewDocument, NewPassage, remove_documents
+from store.documents import KnownDocument, NewDocument, NewPassage, remove_documents, retire, retired
 from store.filtering import number, values
-from store.generations import Shelf
 from store.plain import plain
 from store.publishing import Publisher
 from store.schema import (
@@ -32,7 +31,7 @@ from store.schema import (
     VectorRow,
     table_of,
 )
-from store.vectors import pack, require_unit, unpack
+from store.vectors import pack, require_unit
 
 Row: TypeAlias = dict[str, Any]
 """One row of a table, by column: many at once go faster this way than through the models."""
@@ -52,14 +51,14 @@ class CollectionWriter:
     """All that changes a collection. Not thread-safe: it belongs to who asked for it, until the lock is let go."""
 
     def __init__(
-        self, database: Database, shelf: Shelf, *, place: Place, fingerprint: Fingerprint, fingerprint_id: int
+        self, database: Database, publisher: Publisher, *, place: Place, fingerprint: Fingerprint, fingerprint_id: int
     ) -> None:
         self.collection = place.name
         self._database = database
         self._id = place.id
         self._fingerprint = fingerprint
         self._fingerprint_id = fingerprint_id
-        self._publisher = Publisher(database, shelf, collection_id=place.id)
+        self._publisher = publisher
 
     def known(self) -> dict[str, KnownDocument]:
         """Every document of the collection by its source key."""
@@ -86,19 +85,14 @@ class CollectionWriter:
 
     def vectors(self, embed_hashes: Sequence[str]) -> dict[str, FloatVector]:
         """Vectors that the collection already holds for these embedded texts, by hash."""
-        found: dict[str, FloatVector] = {}
         with self._database.read() as connection:
-            for some in passages.batches(embed_hashes):
-                rows = connection.execute(
-                    select(VectorRow.embed_hash, VectorRow.vector).where(
-                        VectorRow.collection_id == self._id,
-                        VectorRow.fingerprint_id == self._fingerprint_id,
-                        VectorRow.embed_hash.in_(some),
-                    )
-                ).all()
-                matrix = unpack([row[1] for row in rows], dimension=self._fingerprint.dimension)
-                found.update(zip((row[0] for row in rows), matrix, strict=True))
-        return found
+            return passages.vectors_of(
+                connection,
+                self._id,
+                embed_hashes,
+                fingerprint_id=self._fingerprint_id,
+                dimension=self._fingerprint.dimension,
+            )
 
     def put(self, documents: Sequence[NewDocument]) -> None:
         """Stores documents, new or changed (same source), in one transaction: all or none.
@@ -121,6 +115,13 @@ class CollectionWriter:
             self._database.reached("documents written")
         self._database.reached("documents committed")
 
+    def relocate(self, origins: Mapping[str, str]) -> None:
+        """Notes where documents that did not change come from now, by source. No search sees a difference."""
+        its_row = (DocumentRow.collection_id == self._id) & (DocumentRow.source == bindparam("b_source"))
+        moved = [{"b_source": source, "origin": origin} for source, origin in origins.items()]
+        with self._database.write() as connection:
+            connection.execute(update(table_of(DocumentRow)).where(its_row), moved)
+
     def delete(self, document_ids: Sequence[str]) -> int:
         """How many of them were there; they are gone when this returns."""
         with self._database.write() as connection:
@@ -131,7 +132,8 @@ class CollectionWriter:
 
     def publish(self) -> None:
         """Builds new index files if enough has changed since the last. Searches see every commit without it;
-        it keeps them fast. Cheap when nothing is due: call it after each batch."""
+        it keeps them fast. Cheap when nothing is due: call it after each batch. Raises StoreError if the files cannot
+        be written; all that was put is kept."""
         self._publisher.publish()
 
     def _packed(self, documents: Sequence[NewDocument]) -> list[bytes]:
@@ -180,16 +182,22 @@ class CollectionWriter:
     def _store(
         self, connection: Connection, documents: Sequence[NewDocument], earlier: Mapping[str, _Earlier]
     ) -> list[int]:
-        """The keys of the documents, which are inserted, or updated where they were there earlier."""
+        """The keys of the documents, which are inserted, or updated where they were there earlier. Versions count on
+        from those of the same source, and of the same id before it was deleted."""
         now = datetime.now(UTC)
-        new, changed = [], []
+        new, changed, renamed = [], [], []
+        before = retired(connection, self._id, [item.document.id for item in documents])
         for item in documents:
             held = earlier.get(item.document.source)
-            row = {**_document_row(item), "updated_at": now}
+            last = max(before.get(item.document.id, 0), held.version if held else 0)
+            row = {**_document_row(item), "updated_at": now, "version": last + 1}
             if held is None:
-                new.append({**row, "collection_id": self._id, "version": 1, "created_at": now})
+                new.append({**row, "collection_id": self._id, "created_at": now})
             else:
-                changed.append({**row, "version": held.version + 1, "b_id": held.key})
+                changed.append({**row, "b_id": held.key})
+                if held.id != item.document.id:
+                    renamed.append(held.key)
+        retire(connection, self._id, renamed)
         if changed:
             connection.execute(update(table_of(DocumentRow)).where(DocumentRow.id == bindparam("b_id")), changed)
         _insert(connection, DocumentRow, new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from grounding.settings import Settings
+from tests import postgres
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "testserver"}
@@ -70,3 +71,20 @@ def make_settings(tmp_path: Path, models_folder: Path) -> Callable[..., Settings
 def settings(make_settings: Callable[..., Settings]) -> Settings:
     """Settings of a test that does not care: built-in models, a home of its own."""
     return make_settings()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    """A PostgreSQL server, for all tests of this run."""
+    try:
+        with postgres.cluster() as running:
+            yield running
+    except postgres.CannotRun as reason:
+        pytest.skip(f"no PostgreSQL: {reason}")
+
+
+@pytest.fixture
+def postgresql_url(cluster: postgres.Cluster) -> Iterator[str]:
+    """A database with all tables and no row, for one test; who changes tables makes one of their own."""
+    with cluster.lent() as name:
+        yield cluster.url(name)

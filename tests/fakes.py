@@ -75,13 +75,15 @@ class MemoryCorpus:
 
     name = "default"
     change = 7
+    generations = ("vectors-7", "lexical-7")
     fingerprint = HashEmbedder.fingerprint
 
     def __init__(self, *passages: Passage, names: dict[str, tuple[int, ...]] | None = None) -> None:
         self._passages = {item.id: item for item in passages}
         self._names = names or {}
 
-    def dense(self, vector: FloatVector, k: int, *, where: Filter | None = None) -> list[Hit]:
+    def dense(self, vector: FloatVector, k: int, *, fingerprint: Fingerprint, where: Filter | None = None) -> list[Hit]:
+        assert fingerprint == self.fingerprint
         embedder = HashEmbedder()
         return _best({p.id: float(embedder.embed_queries([p.text])[0] @ vector) for p in self._passages.values()}, k)
 
@@ -93,7 +95,7 @@ class MemoryCorpus:
     def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
         return _best(Counter(float_id for name in names for float_id in self._names.get(name, ())), k)
 
-    def knows(self, word: str) -> bool:
+    def knows(self, word: str, *, where: Filter | None = None) -> bool:
         return bool(self.lexical(word, 1))
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
@@ -126,7 +128,7 @@ class Memory:
         if exchange.conversation_id and turns:
             self.conversations.setdefault(exchange.conversation_id, []).extend(turns)
 
-    def turns(self, conversation_id: str, *, limit: int = 40) -> list[Turn]:
+    def turns(self, conversation_id: str, *, limit: int = 40, where: Filter | None = None) -> list[Turn]:
         if conversation_id not in self.conversations:
             raise NotFound(f"no conversation {conversation_id!r}")
         return self.conversations[conversation_id][-limit:]

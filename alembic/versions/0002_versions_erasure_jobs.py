@@ -51,10 +51,12 @@ def upgrade() -> None:
     )
     op.add_column("exchanges", sa.Column("vector_generation", sa.Text(), nullable=True))
     op.add_column("exchanges", sa.Column("lexical_generation", sa.Text(), nullable=True))
+    op.add_column("turns", sa.Column("withdrawn", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("jobs", sa.Column("kind", sa.Text(), nullable=False, server_default="ingest"))
     op.add_column("jobs", sa.Column("request", sa.JSON(none_as_null=True), nullable=True))
     op.create_index(op.f("ix_jobs_status"), "jobs", ["status"])
     _note_documents()
+    _close_empty_groups()
 
 
 def _note_documents() -> None:
@@ -89,11 +91,43 @@ def _note_documents() -> None:
             connection.execute(sa.insert(notes), found)
 
 
+def _close_empty_groups() -> None:
+    """Documents whose `groups` name nobody are nobody's: the empty text in their place says so."""
+    documents = sa.table(
+        "documents", sa.column("id"), sa.column("collection_id"), sa.column("metadata_json", sa.JSON())
+    )
+    values = sa.table(
+        "document_metadata",
+        *(sa.column(name) for name in ("document_id", "key", "position", "collection_id", "text_value", "text_rest")),
+    )
+    named = sa.exists().where(
+        values.c.document_id == documents.c.id,
+        sa.or_(values.c.key == "groups", sa.and_(values.c.key >= "groups.", values.c.key < "groups/")),
+    )
+    perhaps = sa.select(documents).where(sa.cast(documents.c.metadata_json, sa.Text()).contains('"groups"'), ~named)
+    connection = op.get_bind()
+    closed = [
+        {
+            "document_id": row.id,
+            "key": "groups",
+            "position": 0,
+            "collection_id": row.collection_id,
+            "text_value": "",
+            "text_rest": "",
+        }
+        for row in connection.execute(perhaps).all()
+        if row.metadata_json.get("groups") is not None
+    ]
+    if closed:
+        connection.execute(sa.insert(values), closed)
+
+
 def downgrade() -> None:
     op.drop_index(op.f("ix_jobs_status"), "jobs")
     for table, column in (
         ("jobs", "request"),
         ("jobs", "kind"),
+        ("turns", "withdrawn"),
         ("exchanges", "lexical_generation"),
         ("exchanges", "vector_generation"),
     ):

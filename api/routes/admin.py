@@ -15,7 +15,7 @@ from api import pages, problems
 from api.auth import COOKIE, SESSION_SECONDS, Gate
 from api.compose import Service
 from api.dependencies import Administrator, Serving
-from api.schemas import Listing, SummaryJson
+from api.schemas import Listing, ReplayRequest, ReplayResponse, SummaryJson
 from grounding.errors import GroundingError, NotAllowed, NotAuthenticated, NotFound
 from grounding.values import Exchange, Passage
 
@@ -85,6 +85,24 @@ def show_retrieval(
     return Response(
         TypeAdapter(Exchange).dump_json(exchange), media_type="application/json", headers={"Vary": "Accept"}
     )
+
+
+@router.post("/retrievals/{trace_id}/replay")
+def replay_retrieval(
+    trace_id: str, service: Serving, caller: Administrator, body: ReplayRequest | None = None
+) -> ReplayResponse:
+    """Runs the retrieval of a record again: on today's index, or pinned to those that it was found in; 409 where they
+    are no longer kept. Private values of the question are placeholders in a record, and so they are here."""
+    exchange = service.store.exchanges.get(trace_id)
+    if not caller.sees(exchange.collection):
+        raise NotFound(f"trace {trace_id[:200]!r} is not known")
+    pinned = body is not None and body.pinned
+    today = service.store.corpus(exchange.collection)
+    found = service.grounder.replay(exchange, corpus=service.store.corpus_then(exchange) if pinned else today)
+    depth = len(exchange.evidence) or service.settings.retrieval.top_k
+    then, now = exchange.ranking[:depth], found.ranking[:depth]
+    known = {passage.id: passage for passage in today.passages([hit.passage_id for hit in (*then, *now)])}
+    return ReplayResponse.of(trace_id, then, now, known=known, pinned=pinned)
 
 
 @router.get("", include_in_schema=False)

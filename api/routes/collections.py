@@ -1,14 +1,14 @@
-"""Collections and their documents; documents come in as JSON or as files, and are ingested in the background."""
+"""Collections and their documents; documents come in as JSON or as files, and are ingested beside the server."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 
 from api import uploads
 from api.auth import Caller
-from api.dependencies import Ingester, Searcher, Serving
+from api.dependencies import Beside, Ingester, Searcher, Serving
 from api.schemas import (
     CollectionJson,
     Deleted,
@@ -26,6 +26,10 @@ from store.open import Store
 router = APIRouter(prefix="/v1", tags=["collections"])
 
 InCollection = Annotated[str | None, Query(description="where the document is; needed if several collections hold it")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="sent again, it is one job, not two"),
+]
 _UPLOAD_BODY = {
     "requestBody": {
         "required": True,
@@ -73,20 +77,29 @@ def list_documents(
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: str | None = None,
 ) -> Listing[DocumentInfoJson]:
-    """Its documents by id, without their texts."""
+    """Its documents by id, without their texts: those that the caller may read."""
     caller.require_collection(collection, store=service.store)
-    page = service.store.documents.list(collection, limit=limit, after=cursor)
+    page = service.store.documents.list(collection, limit=limit, after=cursor, where=caller.readable)
     return Listing(data=[DocumentInfoJson.model_validate(info) for info in page.items], next_cursor=page.next_cursor)
 
 
 @router.post("/collections/{collection}/documents", status_code=202, openapi_extra=_UPLOAD_BODY)
 def add_documents(
-    collection: str, service: Serving, caller: Ingester, upload: Annotated[Upload, Depends(read_upload)]
+    collection: str,
+    service: Serving,
+    beside: Beside,
+    caller: Ingester,
+    upload: Annotated[Upload, Depends(read_upload)],
+    key: IdempotencyKey = None,
 ) -> JobAccepted:
-    """Takes documents and ingests them in the background: the job tells how far it is."""
+    """Takes documents, which a process beside the server ingests: the job tells how far it is.
+
+    What has been accepted is not lost when the server stops or dies.
+    """
     if not caller.sees(collection):
         caller.require_collection(collection, store=service.store)
-    job_id = uploads.start(upload, collection=collection, service=service)
+    job_id = uploads.accept(upload, collection=collection, caller=caller.id, key=key, service=service)
+    beside.wake()
     return JobAccepted(job_id=job_id, collection=collection, documents=len(upload), url=f"/v1/jobs/{job_id}")
 
 
@@ -107,17 +120,17 @@ def delete_document(document_id: str, service: Serving, caller: Ingester, collec
 
 
 def _document(document_id: str, collection: str | None, *, store: Store, caller: Caller) -> StoredDocument:
-    """The document among those that the caller may see. Raises NotFound, or Conflict if there are several."""
+    """The document among those that the caller may read. Raises NotFound, or Conflict if there are several."""
     if collection is not None:
         caller.require_collection(collection, store=store)
-        return store.documents.get(document_id, collection=collection)
+        return store.documents.get(document_id, collection=collection, where=caller.readable)
     if caller.collections is None:
-        return store.documents.get(document_id)
+        return store.documents.get(document_id, where=caller.readable)
     found: list[StoredDocument] = []
     for info in store.collections.list():
         if caller.sees(info.name):
             try:
-                found.append(store.documents.get(document_id, collection=info.name))
+                found.append(store.documents.get(document_id, collection=info.name, where=caller.readable))
             except NotFound:
                 continue
     if not found:

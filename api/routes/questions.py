@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import AsyncGenerator, Generator
 from typing import cast
 
@@ -39,6 +40,7 @@ def search(body: SearchRequest, service: Serving, caller: Searcher) -> SearchRes
         conversation_id=body.conversation_id,
         history=tuple(turn.turn() for turn in body.history),
         caller=caller.id,
+        groups=caller.groups,
     )
     return SearchResponse.of(service.grounder.search(ask))
 
@@ -63,7 +65,10 @@ def chat(body: ChatRequest, request: Request, service: Serving, caller: Chatter)
         return ChatResponse.of(service.grounder.answer(ask))
     events = cast(Generator[Event, None, None], service.grounder.stream(ask))  # closing it stops the model
     first = next(events)  # what cannot be answered at all fails here, with its own status
-    return EventSourceResponse(server_sent(first, events, request_id=request.state.request_id))
+    return EventSourceResponse(
+        server_sent(first, events, request_id=request.state.request_id),
+        shutdown_grace_period=math.inf,  # by itself it cuts off at once; how long a stopping server waits, it knows
+    )
 
 
 def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
@@ -77,6 +82,7 @@ def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
         conversation_id=body.conversation_id,
         generator=body.generator,
         caller=caller.id,
+        groups=caller.groups,
     )
 
 

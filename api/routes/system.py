@@ -21,8 +21,6 @@ NOT_YET: Mapping[tuple[str, str], Scope] = {
     ("GET", "/v1/models"): "chat",
     ("POST", "/v1/embeddings"): "search",
     ("POST", "/v1/feedback"): "chat",
-    ("GET", "/v1/jobs/{job_id}/events"): "ingest",
-    ("POST", "/admin/retrievals/{trace_id}/replay"): "admin",
     ("GET", "/admin/retrievals/{trace_id}/why-not"): "admin",
     ("GET", "/metrics"): "admin",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -16,8 +17,11 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 @pytest.fixture(autouse=True)
-def recorded(service: Service) -> None:
+def recorded(service: Service, tmp_path: Path) -> None:
     """Seven turns, one minute apart."""
+    # A record keeps the words of passages that are there: 7 and 8 must be.
+    (tmp_path / "nine.jsonl").write_text("".join(f'{{"id": "{n}", "text": "number {n}"}}\n' for n in range(9)))
+    service.ingest([str(tmp_path / "nine.jsonl")], collection="numbers")
     for number in range(7):
         question = replace(EXCHANGE.question, clean=f"Question {number} <b>")
         service.store.exchanges.record(

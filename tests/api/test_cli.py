@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from api import cli
+from store.open import open_store
 from tests.api.conftest import DOCUMENTS, write_documents
 
 ENVIRONMENT = {
@@ -70,6 +72,17 @@ def _error(found: dict[str, object]) -> dict[str, str]:
 
 
 class TestIngest:
+    def test_a_busy_collection_fails_at_once_if_asked(self, shell: Shell, documents: Path, home: Path) -> None:
+        shell.json("ingest", documents, "-c", "handbook")
+        with closing(open_store(home=home)) as store:
+            fingerprint = store.collections.get("handbook").fingerprint
+            assert fingerprint is not None
+            with store.writer("handbook", fingerprint=fingerprint):
+                error = _error(shell.json("ingest", documents, "-c", "handbook", "--no-wait", code=1))
+        assert error["code"] == "collection_busy"
+        assert f"process {os.getpid()}" in error["message"]
+        assert len(cast(list[object], shell.json("job", "list")["jobs"])) == 1
+
     def test_the_report(self, shell: Shell, documents: Path) -> None:
         report = shell.json("ingest", documents, "-c", "handbook")
         counts = cast(dict[str, int], report["documents"])

@@ -205,11 +205,10 @@ class TestChat:
     def test_a_deleted_conversation_is_gone(self, client: TestClient, admin: TestClient, handbook: str) -> None:
         body = _post(client, "/v1/chat", {"message": "What does ERR-4012 mean?", "collection": handbook})
         path = f"/v1/conversations/{body['conversation_id']}"
-        assert client.delete(path).json() == {
-            "id": body["conversation_id"],
-            "object": "conversation",
-            "deleted": True,
-        }
+        erased = client.delete(path).json()
+        assert (erased["id"], erased["object"], erased["deleted"]) == (body["conversation_id"], "conversation", True)
+        assert erased["removed"]["turns"] == 2
+        assert erased["unfinished"] == []
         assert client.get(path).status_code == 404
         assert client.delete(path).status_code == 404
         assert admin.get(f"/admin/retrievals/{body['trace_id']}").status_code == 404

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from grounding.errors import InvalidRequest, NotFound
 from grounding.filters import parse
 from grounding.ports import Corpus
 from store.open import Store, open_store
+from tests import postgres
 from tests.store import library
 
 DOCUMENTS = [
@@ -78,20 +80,34 @@ STATES: dict[str, Callable[[Store], None]] = {
 }
 
 
-@pytest.fixture(scope="module", params=STATES)
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("built")
-    opened = open_store(home=home)
-    STATES[request.param](opened)
-    opened.close()
-    return home
+@pytest.fixture(scope="module", params=[*STATES, "in memory, PostgreSQL", "changed since, PostgreSQL"])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home, and the name of its database in PostgreSQL, "" if it is inside home."""
+    home, (state, _, other) = tmp_path_factory.mktemp("built"), request.param.partition(", ")
+    name, url = "", None
+    if other:
+        cluster: postgres.Cluster = request.getfixturevalue("cluster")
+        name = cluster.create()
+        url = cluster.url(name)
+    with closing(open_store(home=home, database_url=url)) as opened:
+        STATES[state](opened)
+    return home, name
 
 
 @pytest.fixture
-def store(built: Path, tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(home=shutil.copytree(built, tmp_path / "home"))
-    yield opened
-    opened.close()
+def store(built: tuple[Path, str], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A copy of what was built."""
+    home, name = built
+    shutil.copytree(home, tmp_path / "home")
+    if not name:
+        with closing(open_store(home=tmp_path / "home")) as opened:
+            yield opened
+        return
+    cluster: postgres.Cluster = request.getfixturevalue("cluster")
+    copy = cluster.create(like=name)
+    with closing(open_store(home=tmp_path / "home", database_url=cluster.url(copy))) as opened:
+        yield opened
+    cluster.drop(copy)
 
 
 @pytest.fixture
@@ -108,10 +124,10 @@ def _documents(corpus: Corpus, hits: object) -> list[str]:
 def test_the_dense_leg_finds_the_nearest_of_all(corpus: Corpus) -> None:
     for new in DOCUMENTS:
         for passage in new.passages:
-            best = corpus.dense(passage.vector, 1)[0]
+            best = corpus.dense(passage.vector, 1, fingerprint=library.FINGERPRINT)[0]
             assert corpus.passages([best.passage_id])[0].text == passage.text
             assert best.score == pytest.approx(1.0, abs=1e-5)
-    assert len(corpus.dense(library.vector("any"), 100)) == 5
+    assert len(library.nearest(corpus, "any", 100)) == 5
 
 
 def test_the_lexical_leg_finds_words(corpus: Corpus) -> None:
@@ -140,7 +156,7 @@ def test_the_entity_leg_finds_names_and_rare_ones_weigh_more(corpus: Corpus) -> 
 )
 def test_a_filter_holds_in_each_leg(corpus: Corpus, raw: object, expected: set[str]) -> None:
     where = parse(raw)
-    assert set(_documents(corpus, corpus.dense(library.vector("any"), 100, where=where))) == expected
+    assert set(_documents(corpus, library.nearest(corpus, "any", 100, where=where))) == expected
     words = "leave portal pump canteen 休暇"
     assert set(_documents(corpus, corpus.lexical(words, 100, where=where))) == expected
     named = {"leave", "pump"} & expected
@@ -153,7 +169,7 @@ def test_what_is_deleted_is_gone_from_each_leg(store: Store, corpus: Corpus) -> 
     before = corpus.change
     assert store.documents.delete("pump")
     assert corpus.change == before + 1
-    assert passage_id not in {hit.passage_id for hit in corpus.dense(pump.vector, 100)}
+    assert passage_id not in {hit.passage_id for hit in corpus.dense(pump.vector, 100, fingerprint=library.FINGERPRINT)}
     assert corpus.lexical("ERR-4012", 5) == corpus.entity(["hx-200"], 5) == []
     assert corpus.passages([passage_id]) == []
     assert corpus.document_text("pump", version=1) is None
@@ -164,7 +180,7 @@ def test_what_is_committed_is_found_at_once(store: Store, corpus: Corpus) -> Non
     new = library.document("weather", "Bring an umbrella.", names=["Umbrella Ltd"])
     library.put(store, new)
     assert _documents(corpus, corpus.lexical("umbrella", 5)) == ["weather"]
-    assert _documents(corpus, corpus.dense(new.passages[0].vector, 1)) == ["weather"]
+    assert _documents(corpus, corpus.dense(new.passages[0].vector, 1, fingerprint=library.FINGERPRINT)) == ["weather"]
     assert _documents(corpus, corpus.entity(["umbrella ltd"], 1)) == ["weather"]
 
 
@@ -187,19 +203,19 @@ def test_a_passage_carries_all_that_a_citation_needs(corpus: Corpus) -> None:
 
 
 def test_passages_come_in_the_order_asked_for_without_those_that_are_not_there(corpus: Corpus) -> None:
-    ids = [hit.passage_id for hit in corpus.dense(library.vector("any"), 100)]
+    ids = [hit.passage_id for hit in library.nearest(corpus, "any", 100)]
     assert [each.id for each in corpus.passages([*reversed(ids), 10**9, ids[0]])] == [*reversed(ids), ids[0]]
     assert corpus.passages([]) == []
 
 
 def test_nothing_is_asked_for(corpus: Corpus) -> None:
-    assert corpus.dense(library.vector("any"), 0) == corpus.lexical("leave", 0) == corpus.entity(["hx-200"], 0) == []
+    assert library.nearest(corpus, "any", 0) == corpus.lexical("leave", 0) == corpus.entity(["hx-200"], 0) == []
 
 
 @pytest.mark.parametrize("query", [np.ones(3, np.float32), np.full(library.DIMENSION, np.nan, np.float32)])
 def test_a_query_vector_that_cannot_be_compared_is_refused(corpus: Corpus, query: np.ndarray) -> None:
     with pytest.raises(InvalidRequest, match="vector"):
-        corpus.dense(query, 5)
+        corpus.dense(query, 5, fingerprint=library.FINGERPRINT)
 
 
 def test_a_collection_that_was_deleted_is_not_found(store: Store, corpus: Corpus) -> None:
@@ -226,7 +242,7 @@ def test_an_empty_collection_answers_with_nothing(store: Store) -> None:
     empty = store.corpus("empty")
     assert empty.fingerprint is None
     assert empty.change == 0
-    assert empty.dense(library.vector("any"), 5) == empty.lexical("leave", 5) == empty.entity(["hx-200"], 5) == []
+    assert library.nearest(empty, "any", 5) == empty.lexical("leave", 5) == empty.entity(["hx-200"], 5) == []
 
 
 class AnySequence(RuleBasedStateMachine):
@@ -280,11 +296,11 @@ class AnySequence(RuleBasedStateMachine):
     def agrees(self) -> None:
         corpus = self.store.corpus(self.collection)
         every = sorted((name, text) for name, texts in self.model.items() for text in texts)
-        for hits in (corpus.dense(library.vector("any"), 100), corpus.lexical("pump leave lunch days inlet", 100)):
+        for hits in (library.nearest(corpus, "any", 100), corpus.lexical("pump leave lunch days inlet", 100)):
             found = corpus.passages([hit.passage_id for hit in hits])
             assert sorted((passage.document_id, passage.text) for passage in found) == every
         for _, text in every[:1]:
-            nearest = corpus.dense(library.vector(text), 1)[0]
+            nearest = library.nearest(corpus, text, 1)[0]
             assert corpus.passages([nearest.passage_id])[0].text == text
             named = corpus.passages([hit.passage_id for hit in corpus.entity([text], 100)])
             assert {passage.document_id for passage in named} == {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from grounding.errors import StoreError
 from grounding.ports import VectorIndex
 from grounding.values import FloatMatrix, FloatVector, Hit
+from store import inverted
 from store.ranking import Ids
 from store.vectors import Flat, Tail
 
@@ -27,7 +30,17 @@ def _tail(ids: Ids, vectors: FloatMatrix) -> VectorIndex:
     return tail
 
 
-INDEXES = pytest.mark.parametrize("build", [Flat.build, _tail], ids=["flat", "tail"])
+def _inverted(ids: Ids, vectors: FloatMatrix) -> VectorIndex:
+    """With a slack that leaves no list out: what is left to be wrong is everything but the choice of lists."""
+    with tempfile.TemporaryDirectory() as folder:
+        inverted.write(Path(folder), [(ids, vectors)], dimension=DIMENSION)
+        calibration = Path(folder, inverted.CALIBRATION_FILE)
+        held = json.loads(calibration.read_text("utf-8"))
+        calibration.write_text(json.dumps(held | {"near": [2.0, 2.0], "far": [2.0, 2.0]}), "utf-8")
+        return inverted.Inverted.open(Path(folder))
+
+
+INDEXES = pytest.mark.parametrize("build", [Flat.build, _tail, _inverted], ids=["flat", "tail", "inverted"])
 
 
 def _rows(size: int, *, seed: int) -> tuple[Ids, FloatMatrix]:
@@ -98,8 +111,9 @@ def test_a_filter_costs_no_recall_at_any_share(build: Build, share: float) -> No
     ids, vectors = _rows(3000, seed=4)
     rng = np.random.default_rng(5)
     within = rng.choice(ids, size=max(1, round(share * ids.size)), replace=False).tolist()
+    index = build(ids, vectors)
     for query in vectors[:5]:
-        found = [hit.passage_id for hit in build(ids, vectors).search(query, 10, within=within)]
+        found = [hit.passage_id for hit in index.search(query, 10, within=within)]
         assert found == _expected(ids, vectors, query, 10, set(), set(within))
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from grounding import postprocess
 from grounding.errors import GeneratorFailed, InvalidRequest, NotFound
+from grounding.filters import Clause, Filter, both, readable_by
 from grounding.pipeline import Ask, Cited, Delta, Done, EvidenceFound, Grounder
 from grounding.ports import Corpus, SafetyCheck
 from grounding.settings import Settings
-from grounding.values import Chunk, Prompt, Turn
+from grounding.values import Chunk, Fingerprint, FloatVector, Hit, Prompt, Turn
 from tests.fakes import CapitalNames, HashEmbedder, Memory, MemoryCorpus, NoSpelling, Scripted, WordCheck, passage
 
 CORPUS = MemoryCorpus(
@@ -99,6 +100,36 @@ def test_a_stream_shows_nothing_before_a_citation_holds() -> None:
     assert [e.citation for e in events if isinstance(e, Cited)] == list(answer.citations)
     assert answer.support.unsupported == ("Pigs fly.", "Soup is red.")
     assert answer.outcome == "partial"
+
+
+class _Asked(MemoryCorpus):
+    """Notes the filter of each call."""
+
+    def __init__(self) -> None:
+        super().__init__(passage(1, "Ada may carry over ten days."), names={"ada": (1,)})
+        self.wheres: dict[str, Filter | None] = {}
+
+    def dense(self, vector: FloatVector, k: int, *, fingerprint: Fingerprint, where: Filter | None = None) -> list[Hit]:
+        self.wheres["dense"] = where
+        return super().dense(vector, k, fingerprint=fingerprint, where=where)
+
+    def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
+        self.wheres["lexical"] = where
+        return super().lexical(text, k, where=where)
+
+    def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
+        self.wheres["entity"] = where
+        return super().entity(names, k, where=where)
+
+
+@pytest.mark.parametrize("groups", [None, frozenset(), frozenset(("hr",))])
+@pytest.mark.parametrize("kind", ["search", "ground", "answer"])
+def test_every_leg_is_asked_within_what_the_caller_may_read(kind: str, groups: frozenset[str] | None) -> None:
+    corpus, lang = _Asked(), Clause("lang", "$eq", ("en",))
+    setup = Setup("Ada may carry over ten days [1].", corpus=corpus)
+    getattr(setup.grounder, kind)(Ask("What may Ada carry over?", groups=groups, filters=lang, conversation_id="c"))
+    where = both(readable_by(groups), lang)
+    assert corpus.wheres == {"dense": where, "lexical": where, "entity": where}
 
 
 def test_an_answer_that_nothing_supports_is_not_shown() -> None:

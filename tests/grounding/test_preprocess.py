@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grounding import preprocess
@@ -47,6 +47,7 @@ def test_keeps_what_belongs_to_a_script_or_an_emoji(text: str) -> None:
 
 
 @given(st.text(max_size=200))
+@example("\x80¨\x9d")
 def test_cleaning_is_idempotent_and_leaves_nothing_invisible(text: str) -> None:
     once = preprocess.clean(text)
     assert preprocess.clean(once) == once

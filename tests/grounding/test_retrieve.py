@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grounding.retrieve import WEIGHTS, Retrieved, fuse, retrieve
+from grounding.errors import EmbedderChanged
+from grounding.filters import Filter
+from grounding.retrieve import WEIGHTS, Retrieved, dense, fuse, retrieve
 from grounding.settings import Retrieval
 from grounding.tracing import Trace
-from grounding.values import Entity, Hit, Leg, Question
+from grounding.values import Entity, Fingerprint, FloatVector, Hit, Leg, Question
 from tests.fakes import HashEmbedder, MemoryCorpus, passage
 
 CORPUS = MemoryCorpus(
@@ -26,7 +28,7 @@ def found(question: Question = QUESTION, *, top_k: int = 3, options: Retrieval |
     return retrieve(
         question,
         corpus=CORPUS,
-        embedder=HashEmbedder(),
+        embedder=lambda fingerprint: HashEmbedder(),
         options=options or Retrieval(),
         top_k=top_k,
         where=None,
@@ -91,3 +93,48 @@ def test_fusion_is_the_published_formula() -> None:
     scores = {hit.passage_id: hit.score for hit in fuse(legs, k=60)}
     assert scores[1] == pytest.approx(WEIGHTS["dense"] / 61)
     assert scores[2] == pytest.approx(WEIGHTS["dense"] / 62 + WEIGHTS["lexical"] / 61)
+
+
+class Changing(MemoryCorpus):
+    """Changes its embedder in the moment between the question's vector and the search, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(passage(1, "The canteen opens at noon."))
+        self.left = times
+
+    def dense(self, vector: FloatVector, k: int, *, fingerprint: Fingerprint, where: Filter | None = None) -> list[Hit]:
+        if self.left:
+            self.left -= 1
+            self.fingerprint = replace(fingerprint, revision=f"{fingerprint.revision}+")
+            raise EmbedderChanged("the collection has changed its embedder")
+        return super().dense(vector, k, fingerprint=fingerprint, where=where)
+
+
+def asked_for(corpus: MemoryCorpus) -> list[str]:
+    """Revisions of the embedders that a search of it asks for."""
+    revisions: list[str] = []
+
+    def embedder(fingerprint: Fingerprint) -> HashEmbedder:
+        revisions.append(fingerprint.revision)
+        return HashEmbedder()
+
+    hits = dense("canteen", 3, corpus=corpus, embedder=embedder, trace=Trace())
+    assert hits is not None
+    assert [hit.passage_id for hit in hits] == [1]
+    return revisions
+
+
+def test_a_question_is_embedded_again_where_the_embedder_was_changed_in_between() -> None:
+    assert asked_for(Changing(0)) == ["1"]
+    assert asked_for(Changing(2)) == ["1", "1+", "1++"]
+
+
+def test_an_embedder_that_changes_without_end_is_an_error() -> None:
+    with pytest.raises(EmbedderChanged):
+        asked_for(Changing(100))
+
+
+def test_a_corpus_without_vectors_asks_for_no_embedder() -> None:
+    corpus = MemoryCorpus()
+    corpus.fingerprint = None  # type: ignore[assignment]
+    assert dense("canteen", 3, corpus=corpus, embedder=lambda fingerprint: HashEmbedder(), trace=Trace()) is None

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from grounding import plugins
-from grounding.errors import ConfigurationError, NotFound, StoreError
+from grounding.errors import CollectionBusy, ConfigurationError, NotFound, StoreError, StoreUnavailable
 from grounding.ports import Embedder
 from grounding.settings import Settings
 from grounding.values import Fingerprint, FloatMatrix, FloatVector
-from ingest.job import run, run_documents
+from ingest import spool
+from ingest.job import run, run_upload
+from ingest.patience import STORE_ATTEMPTS
 from ingest.report import Progress, Report
 from store.documents import KnownDocument, NewDocument, StoredDocument
 from store.open import Store, open_store
@@ -84,7 +90,11 @@ class Kit:
         dry_run: bool = False,
         workers: int = 1,
         store: Store | None = None,
+        wait: bool = True,
+        waiting: Callable[[str], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        batch_passages: int = 256,
     ) -> Report:
         self.embedder.texts.clear()
         report = run(
@@ -98,7 +108,11 @@ class Kit:
             prune=prune,
             dry_run=dry_run,
             workers=workers,
+            wait=wait,
+            waiting=waiting,
             progress=progress,
+            sleep=sleep,
+            batch_passages=batch_passages,
         )
         documents = report.documents
         assert documents.seen == (
@@ -109,9 +123,13 @@ class Kit:
         return report
 
     def upload(self, *records: object) -> Report:
-        return run_documents(
-            records,
-            origin="upload",
+        job_id, uploads = uuid4().hex, self.settings.home / "uploads"
+        kept, _ = spool.keep_records(uploads, job_id, cast(Sequence[Mapping[str, object]], records))
+        self.store.jobs.enqueue(job_id, self.collection, sources=[spool.ORIGIN], kind="upload", request={})
+        return run_upload(
+            kept,
+            [spool.ORIGIN],
+            job_id=job_id,
             collection=self.collection,
             store=self.store,
             embedder=self.embedder,
@@ -123,6 +141,9 @@ class Kit:
     def known(self) -> dict[str, KnownDocument]:
         with self.store.writer(self.collection, fingerprint=self.embedder.fingerprint) as writer:
             return writer.known()
+
+    def flaky(self, trouble: Trouble) -> Store:
+        return cast(Store, FlakyStore(self.store, trouble))
 
     def sources(self) -> list[str]:
         return sorted(self.known())
@@ -481,16 +502,26 @@ def test_another_embedder_is_refused_and_the_job_says_so(kit: Kit) -> None:
     assert "other" in json.loads(job.report or "")["detail"]
 
 
-class Flaky:
-    """A writer in whose way another process is, some times."""
+@dataclass
+class Trouble:
+    """What goes wrong in a store: errors of the next attempts to write documents, and of every one to publish."""
 
-    def __init__(self, writer: CollectionWriter, errors: list[StoreError]) -> None:
+    errors: list[StoreError] = field(default_factory=list)
+    publishing: StoreError | None = None
+    puts: int = 0
+
+
+class Flaky:
+    """A writer that has trouble."""
+
+    def __init__(self, writer: CollectionWriter, trouble: Trouble) -> None:
         self._writer = writer
-        self._errors = errors
+        self._trouble = trouble
 
     def put(self, documents: Sequence[NewDocument]) -> None:
-        if self._errors:
-            raise self._errors.pop()
+        self._trouble.puts += 1
+        if self._trouble.errors:
+            raise self._trouble.errors.pop()
         self._writer.put(documents)
 
     def known(self) -> dict[str, KnownDocument]:
@@ -500,32 +531,163 @@ class Flaky:
         return self._writer.vectors(embed_hashes)
 
     def publish(self) -> None:
+        if self._trouble.publishing is not None:
+            raise self._trouble.publishing
         self._writer.publish()
 
 
 class FlakyStore:
-    def __init__(self, store: Store, errors: list[StoreError]) -> None:
+    def __init__(self, store: Store, trouble: Trouble) -> None:
         self.jobs, self.collections = store.jobs, store.collections
         self._store = store
-        self._errors = errors
+        self._trouble = trouble
 
     @contextmanager
-    def writer(self, name: str, *, fingerprint: Fingerprint, wait: bool = True) -> Iterator[CollectionWriter]:
-        with self._store.writer(name, fingerprint=fingerprint, wait=wait) as writer:
-            yield cast(CollectionWriter, Flaky(writer, self._errors))
+    def writer(
+        self,
+        name: str,
+        *,
+        fingerprint: Fingerprint,
+        wait: bool = True,
+        waiting: Callable[[str], None] | None = None,
+    ) -> Iterator[CollectionWriter]:
+        with self._store.writer(name, fingerprint=fingerprint, wait=wait, waiting=waiting) as writer:
+            yield cast(CollectionWriter, Flaky(writer, self._trouble))
 
 
 def test_a_locked_database_is_tried_again(kit: Kit) -> None:
     three_files(kit)
-    errors = [StoreError("grounding.db is locked by another process; try again when that has finished")] * 2
-    report = kit.run(store=cast(Store, FlakyStore(kit.store, errors)))
+    slept: list[float] = []
+    trouble = Trouble([StoreUnavailable("grounding.db is locked by another process")] * 3)
+    report = kit.run(store=kit.flaky(trouble), sleep=slept.append)
     assert counts(report) == {"created": 6}
+    assert trouble.puts == 4
+    assert [round(seconds, 0) for seconds in slept] == [0, 0, 0]
+    assert slept == sorted(slept)
+
+
+def test_a_database_that_stays_away_ends_the_run_after_some_attempts(kit: Kit) -> None:
+    three_files(kit)
+    slept: list[float] = []
+    trouble = Trouble([StoreUnavailable("the database cannot be reached")] * 100)
+    with pytest.raises(StoreUnavailable):
+        kit.run(store=kit.flaky(trouble), sleep=slept.append)
+    assert trouble.puts == len(slept) + 1 == STORE_ATTEMPTS
+    assert 5 < sum(slept) < 60
+    assert kit.store.jobs.list()[0].status == "failed"
+    assert counts(kit.run()) == {"created": 6}
+
+
+def test_a_full_disk_ends_the_run_at_once_and_keeps_what_is_there(kit: Kit) -> None:
+    kit.write("a.txt", "Before.")
+    kit.run()
+    for number in range(50):
+        kit.write(f"{number}.txt", f"Document number {number}.")
+    slept: list[float] = []
+    trouble = Trouble([StoreError("grounding.db cannot grow because the disk is full")] * 1000)
+    with pytest.raises(StoreError, match="disk is full"):
+        kit.run(store=kit.flaky(trouble), sleep=slept.append)
+    assert trouble.puts < 10
+    assert slept == []
+    job = kit.store.jobs.list()[0]
+    assert (job.status, json.loads(job.report or "")["detail"]) == ("failed", trouble.errors[0].args[0])
+    assert kit.sources() == ["docs/a.txt"]
+    assert counts(kit.run()) == {"created": 50, "unchanged": 1}
+
+
+def test_index_files_that_cannot_be_written_are_a_warning(kit: Kit) -> None:
+    three_files(kit)
+    report = kit.run(store=kit.flaky(Trouble(publishing=StoreError("indexes cannot be written: no space left"))))
+    assert (report.status, counts(report)) == ("done", {"created": 6})
+    (warning,) = report.warnings
+    assert "no space left" in warning
+    assert "every document is stored" in warning
+    assert report.to_json()["warnings"] == [warning]
+    assert kit.run().warnings == ()
+
+
+def test_without_waiting_a_busy_collection_is_an_error_and_no_job(kit: Kit) -> None:
+    three_files(kit)
+    with kit.store.writer("default", fingerprint=kit.embedder.fingerprint), pytest.raises(CollectionBusy):
+        kit.run(wait=False)
+    assert kit.store.jobs.list() == ()
+    assert counts(kit.run(wait=False)) == {"created": 6}
+
+
+def test_who_waits_is_told_for_whom(kit: Kit) -> None:
+    three_files(kit)
+    held, told = threading.Event(), threading.Event()
+    words: list[str] = []
+
+    def hold() -> None:
+        with kit.store.writer("default", fingerprint=kit.embedder.fingerprint):
+            held.set()
+            assert told.wait(30)
+
+    def waiting(busy: str) -> None:
+        words.append(busy)
+        told.set()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(30)
+    assert counts(kit.run(waiting=waiting)) == {"created": 6}
+    holder.join()
+    (busy,) = words
+    assert f"process {os.getpid()}" in busy
+
+
+def test_what_two_batches_share_is_embedded_once(kit: Kit) -> None:
+    for number in range(6):
+        kit.write(f"{number}.md", f"# Same title\n\n{PARAGRAPH * 40}\n\n## Part\n\nNumber {number}.")
+    report = kit.run(batch_passages=1)
+    assert counts(report) == {"created": 6}
+    assert len(kit.embedder.texts) == len(set(kit.embedder.texts)) == report.passages.embedded
+    assert report.passages.reused > 0
+
+
+def test_a_model_that_fails_on_one_document_does_not_embed_the_others_again(kit: Kit) -> None:
+    for number in range(200):
+        kit.write(f"{number:03}.txt", f"Document number {number}.")
+    kit.write("100.txt", PARAGRAPH + "It has a river.")
+    kit.embedder.refuses = "river"
+    assert counts(kit.run()) == {"created": 199, "failed": 1}
+    assert len(kit.embedder.texts) == len(set(kit.embedder.texts)) == 199
+    assert kit.run().passages.embedded == 0
+
+
+def test_renamed_documents_are_not_embedded_again(kit: Kit) -> None:
+    three_files(kit)
+    kit.run()
+    (kit.docs / "sub" / "c.jsonl").rename(kit.docs / "sub" / "b.jsonl")
+    (kit.docs / "b.txt").rename(kit.docs / "z.txt")
+    report = kit.run(prune=True)
+    assert counts(report) == {"created": 5, "deleted": 5, "unchanged": 1}
+    assert (report.passages.embedded, kit.embedder.texts) == (0, [])
+    assert kit.sources() == ["docs/a.md", *(f"docs/sub/b.jsonl#d{n}" for n in range(4)), "docs/z.txt"]
+
+
+def test_a_document_that_lies_elsewhere_now_is_not_looked_for_where_it_was(kit: Kit, tmp_path: Path) -> None:
+    old, new = tmp_path / "old" / "docs", tmp_path / "new" / "docs"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    (old / "a.txt").write_text("One.")
+    (old / "b.txt").write_text("Two.")
+    kit.run(old, new)
+    (old / "a.txt").rename(new / "a.txt")
+    assert counts(kit.run(old, new, dry_run=True)) == {"unchanged": 2}
+    assert kit.known()["docs/a.txt"].origin == str(old / "a.txt")
+    assert counts(kit.run(old, new)) == {"unchanged": 2}
+    assert counts(kit.run(old, prune=True)) == {"unchanged": 1}
+    assert kit.sources() == ["docs/a.txt", "docs/b.txt"]
+    (new / "a.txt").unlink()
+    (new / "c.txt").write_text("Three.")
+    assert counts(kit.run(new, prune=True)) == {"created": 1, "deleted": 1}
 
 
 def test_what_the_store_refuses_costs_that_document_alone(kit: Kit) -> None:
     three_files(kit)
-    errors = [StoreError("refused"), StoreError("refused")]
-    report = kit.run(store=cast(Store, FlakyStore(kit.store, errors)))
+    report = kit.run(store=kit.flaky(Trouble([StoreError("refused"), StoreError("refused")])))
     assert counts(report) == {"created": 5, "failed": 1}
     (failure,) = report.failures
     assert (failure.source, failure.stage, failure.reason) == ("docs/a.md", "store", "store")
@@ -535,5 +697,5 @@ def test_vectors_reach_the_store_as_the_embedder_made_them(kit: Kit) -> None:
     kit.write("a.txt", "One short text.")
     kit.run()
     expected = kit.embedder.inner.embed_passages(["a\nOne short text."])[0]
-    (hit,) = kit.store.corpus("default").dense(expected, 5)
+    (hit,) = kit.store.corpus("default").dense(expected, 5, fingerprint=kit.embedder.fingerprint)
     assert np.isclose(hit.score, 1.0, atol=1e-5)

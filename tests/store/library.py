@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from grounding.values import Document, Entity, Exchange, Fingerprint, FloatVector, Question
+from grounding.filters import Filter
+from grounding.ports import Corpus
+from grounding.values import Document, Entity, Exchange, Fingerprint, FloatVector, Hit, Question
 from store.documents import NewDocument, NewPassage
 from store.open import Store
 
@@ -67,6 +69,11 @@ def put(store: Store, *documents: NewDocument, collection: str = "library", publ
 def texts(store: Store, ids: Sequence[int], *, collection: str = "library") -> list[str]:
     """What the passages of these ids say, in order."""
     return [found.text for found in store.corpus(collection).passages(ids)]
+
+
+def nearest(corpus: Corpus, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
+    """What the dense leg finds for a text."""
+    return corpus.dense(vector(text), k, fingerprint=FINGERPRINT, where=where)
 
 
 def exchange(trace_id: str, *, question: str = "How long is the leave?", **changes: Any) -> Exchange:

@@ -48,11 +48,11 @@ def test_conversations_are_listed_by_last_use_without_turns(store: Store) -> Non
     assert store.conversations.turns("old") == []
 
 
-def test_a_deleted_conversation_takes_its_turns_and_exchanges(store: Store) -> None:
+def test_an_erased_conversation_takes_its_turns_and_exchanges(store: Store) -> None:
     _record(store, 1)
     store.exchanges.record(library.exchange("apart"))
-    assert store.conversations.delete("c")
-    assert not store.conversations.delete("c")
+    assert store.erase_conversation("c").removed == {"turns": 2, "exchanges": 1, "conversations": 1}
+    assert store.erase_conversation("c").removed == {}
     for call in (store.conversations.get, store.conversations.turns):
         with pytest.raises(NotFound, match="'c'"):
             call("c")

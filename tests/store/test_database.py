@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sqlite3
@@ -20,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from alembic import command
-from grounding.errors import ConfigurationError, MissingDependency, SchemaOutdated, StoreError
+from grounding.errors import ConfigurationError, SchemaOutdated, StoreError, StoreUnavailable
 from store import database
 from store.check import check_database
 from store.database import FILE_NAME, Database, migrations
@@ -129,9 +128,9 @@ def test_sqlite_is_set_up_to_be_safe_and_shared(home: Path) -> None:
     with opened.read() as connection:
         found = [
             connection.execute(text(f"PRAGMA {name}")).scalar()
-            for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+            for name in ("journal_mode", "foreign_keys", "synchronous", "secure_delete", "busy_timeout")
         ]
-    assert found == ["wal", 1, 1, 10_000]
+    assert found == ["wal", 1, 2, 1, 10_000]
     opened.close()
 
 
@@ -163,6 +162,24 @@ def test_a_reader_sees_one_state_while_another_writes(store: Store, home: Path) 
     opened.close()
 
 
+def test_the_log_that_grew_under_a_long_reader_shrinks_again(home: Path) -> None:
+    log = home / f"{FILE_NAME}-wal"
+    opened = Database(home=home)
+    with opened.write() as connection:
+        connection.execute(text("CREATE TABLE later (a BLOB)"))
+    with opened.read() as reader:
+        reader.execute(text("SELECT count(*) FROM later")).scalar()
+        for _ in range(3):
+            with opened.write() as connection:
+                connection.execute(text("INSERT INTO later VALUES (zeroblob(10000000))"))
+        assert log.stat().st_size > 30_000_000
+    for _ in range(3):
+        with opened.write() as connection:
+            connection.execute(text("INSERT INTO later VALUES (1)"))
+    assert log.stat().st_size <= 2**24
+    opened.close()
+
+
 def test_many_threads_write_without_getting_in_each_others_way(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: store.exchanges.record(library.exchange(f"t{i}", conversation_id="c")), range(80)))
@@ -173,7 +190,7 @@ def test_a_locked_database_is_said_to_be_locked(home: Path) -> None:
     opened = Database(home=home, busy_ms=10)
     holder = sqlite3.connect(home / FILE_NAME, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match="locked by another process"), opened.write():
+    with pytest.raises(StoreUnavailable, match="locked by another process"), opened.write():
         pass
     holder.execute("ROLLBACK")
     holder.close()
@@ -256,10 +273,20 @@ def test_a_url_that_cannot_be_used_is_a_clear_error(tmp_path: Path, url: str, ex
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("psycopg") is not None, reason="the driver is installed")
 def test_a_missing_driver_is_named_with_the_command(tmp_path: Path) -> None:
-    with pytest.raises(MissingDependency, match=r"pip install 'grounding\[postgres\]'"):
-        open_store(home=tmp_path, database_url="postgresql+psycopg://user:secret@localhost/name")
+    script = f"""
+import sys
+from pathlib import Path
+from grounding.errors import MissingDependency
+from store.open import open_store
+sys.modules["psycopg"] = None
+try:
+    open_store(home=Path({str(tmp_path)!r}), database_url="postgresql+psycopg://user:secret@localhost/name")
+except MissingDependency as error:
+    print(error)
+"""
+    found = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert "pip install 'grounding[postgres]'" in found.stdout
 
 
 def test_times_come_back_in_utc_and_others_are_refused(home: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +14,17 @@ from grounding.errors import InvalidRequest
 from grounding.filters import All, Clause, Filter, Not, Operator, Some, parse
 from store.filtering import values
 from store.open import Store, open_store
-from tests.store import library
+from tests import postgres
+from tests.store import library, reference
 
-keys = st.sampled_from(["lang", "year", "a", "a.b", "deep.er", "title", "source", "document_id", "missing"])
+keys = st.sampled_from(["lang", "year", "groups", "a", "a.b", "deep.er", "title", "source", "document_id", "missing"])
 long_text = st.sampled_from(["x" * 199, "x" * 200, "x" * 201, "x" * 200 + "y", "x" * 400])
 hostile = st.sampled_from(["'; DROP TABLE documents; --", "1", "true", "%", "_"])
 words = st.sampled_from(["", "a", "b", "B", "é", "日本", "🙂", "a0.txt"]) | hostile | long_text
 numbers = st.sampled_from([0, 1, -1, 2.5, 2**53, 10**400, -(10**400)]) | st.integers(-5, 5) | st.floats(-5, 5)
 scalars = words | numbers | st.booleans()
 metadata = st.dictionaries(
-    st.sampled_from(["lang", "year", "a", "a.b", "deep", "title"]),
+    st.sampled_from(["lang", "year", "groups", "a", "a.b", "deep", "title"]),
     st.recursive(
         scalars | st.none() | st.just(math.nan),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["b", "er"]), inner, max_size=2),
@@ -59,65 +60,15 @@ filters = st.recursive(
 )
 
 
-def _kind(value: object) -> str:
-    return "truth" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
-
-
-def _double(value: object) -> object:
-    if _kind(value) != "number":
-        return value
-    assert isinstance(value, int | float)
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _flat(value: object, key: str) -> list[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        return [pair for name, inner in value.items() for pair in _flat(inner, f"{key}.{name}" if key else name)]
-    if isinstance(value, list):
-        return [pair for inner in value for pair in _flat(inner, key)]
-    return [] if value is None or value != value else [(key, value)]
-
-
-def _matches(where: Filter, pairs: list[tuple[str, object]]) -> bool:
-    match where:
-        case All(parts):
-            return all(_matches(part, pairs) for part in parts)
-        case Some(parts):
-            return any(_matches(part, pairs) for part in parts)
-        case Not(part):
-            return not _matches(part, pairs)
-        case Clause(field, "$ne", operands):
-            return not _matches(Clause(field, "$eq", operands), pairs)
-        case Clause(field, "$nin", operands):
-            return not _matches(Clause(field, "$in", operands), pairs)
-        case Clause(field, "$exists", (wanted,)):
-            own = field in ("title", "source", "document_id")
-            there = any(key == field or (not own and key.startswith(f"{field}.")) for key, _ in pairs)
-            return there == wanted
-        case Clause(field, operator, operands):
-            held = [value for key, value in pairs if key == field]
-            return any(_compares(operator, value, operand) for value in held for operand in operands)
-
-
-def _compares(operator: str, value: object, operand: object) -> bool:
-    if _kind(value) != _kind(operand):
-        return False
-    left, right = _double(value), _double(operand)
-    assert isinstance(left, float | str | bool)
-    assert isinstance(right, float | str | bool)
-    if operator in ("$eq", "$in"):
-        return left == right
-    # Of one kind, as was seen above.
-    less: bool = left < right  # type: ignore[operator]
-    return {"$gt": not less and left != right, "$gte": not less, "$lt": less, "$lte": less or left == right}[operator]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return open_store(home=tmp_path_factory.mktemp("home"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    url = None
+    if request.param == "postgresql":
+        cluster: postgres.Cluster = request.getfixturevalue("cluster")
+        url = cluster.url(cluster.create())
+    opened = open_store(home=tmp_path_factory.mktemp("home"), database_url=url)
+    yield opened
+    opened.close()
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -134,13 +85,8 @@ def test_agrees_with_plain_python(store: Store, all_metadata: list[dict[str, obj
         writer.put(documents)
     corpus = store.corpus("library")
     for where in wheres:
-        expected = set()
-        for i, (new, held) in enumerate(zip(documents, all_metadata, strict=True)):
-            own = {"title": new.document.title, "source": new.document.source, "document_id": new.document.id}
-            pairs = [(key, value) for key, value in _flat(held, "") if key not in own] + list(own.items())
-            if _matches(where, pairs):
-                expected.add(f"d{i}")
-        hits = corpus.dense(library.vector("text 0"), 100, where=where)
+        expected = {new.document.id for new in documents if reference.matches(where, new)}
+        hits = library.nearest(corpus, "text 0", 100, where=where)
         found = {passage.document_id for passage in corpus.passages([hit.passage_id for hit in hits])}
         assert found == expected, where
 
@@ -157,20 +103,20 @@ def test_true_one_and_one_point_nought_are_kept_apart_where_users_do(store: Stor
         )
     corpus = store.corpus("kinds")
     for raw, expected in (({"n": 1}, "number"), ({"n": True}, "truth"), ({"n": 1.0}, "number"), ({"n": "1"}, "text")):
-        hits = corpus.dense(library.vector("one"), 10, where=parse(raw))
+        hits = library.nearest(corpus, "one", 10, where=parse(raw))
         assert [each.document_id for each in corpus.passages([hit.passage_id for hit in hits])] == [expected]
 
 
 def test_many_values_are_no_problem_for_the_database(store: Store) -> None:
     library.put(store, library.document("m", "many", metadata={"n": 19_999}), collection="many")
     where = parse({"n": {"$in": list(range(20_000))}})
-    assert len(store.corpus("many").dense(library.vector("many"), 5, where=where)) == 1
+    assert len(library.nearest(store.corpus("many"), "many", 5, where=where)) == 1
 
 
 def test_half_a_surrogate_pair_is_a_bad_request(store: Store) -> None:
     library.put(store, library.document("s", "text"), collection="halves")
     with pytest.raises(InvalidRequest, match="Unicode"):
-        store.corpus("halves").dense(library.vector("text"), 5, where=parse({"a": "\ud800"}))
+        library.nearest(store.corpus("halves"), "text", 5, where=parse({"a": "\ud800"}))
 
 
 def test_metadata_is_flattened_by_dots_and_lists() -> None:

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
-from grounding.errors import InvalidRequest, NotAuthenticated, NotFound
-from store.jobs import JobItem
+from grounding.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
+from store.jobs import JobItem, Jobs
 from store.keys import SCOPES
-from store.open import Store
+from store.open import Store, open_store
 from store.schema import KeyRow
 
 
@@ -42,6 +49,114 @@ def test_a_job_that_is_not_there_is_named(store: Store) -> None:
             call("nothing")
     with pytest.raises(NotFound):
         store.jobs.finish("nothing", status="done", report="{}")
+
+
+STARTING = """
+import sys
+from pathlib import Path
+from store.open import open_store
+store = open_store(home=Path(sys.argv[1]), database_url=sys.argv[2] or None)
+print(store.jobs.take(sys.argv[3]).id if sys.argv[3:] else store.jobs.start("library", sources=[]), flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def at_work(store: Store, database_url: str | None, *job_id: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process at work on a job, and the job's id."""
+    command = [sys.executable, "-c", STARTING, str(store.home), database_url or "", *job_id]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def queued(jobs: Jobs, job_id: str = "one") -> str:
+    jobs.enqueue(job_id, "library", sources=["upload"], kind="upload", request={"folder": "f"})
+    return job_id
+
+
+def test_a_job_of_a_process_that_was_killed_is_interrupted(store: Store, database_url: str | None) -> None:
+    with at_work(store, database_url) as (process, job_id):
+        assert store.jobs.get(job_id).status == "running"
+        assert store.jobs.list()[0].status == "running"
+        process.kill()
+        process.wait()
+        found = store.jobs.get(job_id)
+    assert (found.status, found.deaths) == ("interrupted", 1)
+    assert "its process ended before the job did" in json.loads(found.report or "")["detail"]
+    assert found.finished_at == found.updated_at
+    assert store.jobs.get(job_id) == found
+    assert store.jobs.list() == (found,)
+    assert [path.name for path in (store.home / "locks").glob("job-*")] == []
+
+
+def test_a_job_that_its_process_leaves_is_interrupted(store: Store) -> None:
+    job_id = store.jobs.start("library", sources=[])
+    store.jobs.leave(job_id)
+    assert store.jobs.get(job_id).status == "interrupted"
+
+
+def test_a_queued_job_is_taken_up_by_one_process(store: Store, database_url: str | None) -> None:
+    job_id = queued(store.jobs)
+    waiting = store.jobs.get(job_id)
+    assert (waiting.status, waiting.kind, dict(waiting.request)) == ("queued", "upload", {"folder": "f"})
+    assert store.jobs.waiting("upload") == (waiting,)
+    assert store.jobs.waiting("reembed") == ()
+    with at_work(store, database_url, job_id):
+        assert store.jobs.get(job_id).status == "running"
+        assert store.jobs.waiting("upload") == ()
+        with pytest.raises(Conflict, match="being run already"):
+            store.jobs.take(job_id)
+    (left,) = store.jobs.waiting("upload")
+    assert (left.status, left.deaths, dict(left.request)) == ("interrupted", 1, {"folder": "f"})
+    taken = store.jobs.take(job_id)
+    assert (taken.status, taken.deaths, taken.report, taken.finished_at) == ("running", 1, None, None)
+    store.jobs.finish(job_id, status="done", report="{}")
+    assert store.jobs.waiting("upload") == ()
+    with pytest.raises(Conflict, match="it is done"):
+        store.jobs.take(job_id)
+
+
+def test_a_job_of_another_home_is_not_declared_dead(store: Store, database_url: str | None, tmp_path: Path) -> None:
+    if database_url is None:
+        pytest.skip("a database inside home is that home's alone")
+    with closing(open_store(home=tmp_path / "other", database_url=database_url)) as other:
+        running, waiting = store.jobs.start("library", sources=[]), queued(store.jobs)
+        assert other.jobs.get(running).status == "running"
+        assert other.jobs.waiting("upload") == ()
+        assert [job.id for job in store.jobs.waiting("upload")] == [waiting]
+        store.jobs.leave(running)
+        assert other.jobs.get(running).status == "running"
+        assert store.jobs.get(running).status == "interrupted"
+        assert other.jobs.get(running) == store.jobs.get(running)
+    with closing(open_store(home=store.home, database_url=database_url)) as again:
+        assert again.jobs.take(running).deaths == 1
+
+
+def test_jobs_wait_in_the_order_in_which_they_came(store: Store) -> None:
+    for job_id in ("c", "a", "b"):
+        queued(store.jobs, job_id)
+    assert [job.id for job in store.jobs.waiting("upload")] == ["c", "a", "b"]
+
+
+def test_an_id_is_taken_once(store: Store) -> None:
+    queued(store.jobs)
+    with pytest.raises(Conflict, match="job one is there already"):
+        queued(store.jobs)
+
+
+def test_a_job_that_is_taken_up_again_forgets_what_will_be_judged_again(store: Store) -> None:
+    job_id = queued(store.jobs)
+    store.jobs.take(job_id)
+    outcomes = ["created", "failed", "duplicate", "deleted"]
+    store.jobs.add_items(job_id, [JobItem(outcome, outcome) for outcome in outcomes])
+    store.jobs.leave(job_id)
+    store.jobs.take(job_id)
+    assert [item.outcome for item in store.jobs.items(job_id)] == ["created", "deleted"]
 
 
 def test_a_key_opens_what_it_was_made_for(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Another process sees what this one commits, at its next query, whatever it keeps in memory."""
+"""Another process sees what this one commits, at its next query, whatever it keeps in memory; one writes at a time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from store.open import Store
+from grounding.errors import CollectionBusy
+from store.open import Store, open_store
 from tests.store import library
 
 REPOSITORY = Path(__file__).parents[2]
@@ -19,25 +21,36 @@ import json, sys
 from pathlib import Path
 from store.open import open_store
 from tests.store import library
-store = open_store(home=Path(sys.argv[1]))
+store = open_store(home=Path(sys.argv[1]), database_url=sys.argv[2] or None)
 for line in sys.stdin:
     text = json.loads(line)
     corpus = store.corpus("library")
     legs = [
-        corpus.dense(library.vector(text), 1),
+        library.nearest(corpus, text, 1),
         corpus.lexical(text, 1),
         corpus.entity([text], 1),
     ]
     print(json.dumps([library.texts(store, [hit.passage_id for hit in hits]) for hits in legs]), flush=True)
+"""
+WRITER = """
+import sys
+from pathlib import Path
+from store.open import open_store
+from tests.store import library
+store = open_store(home=Path(sys.argv[1]), database_url=sys.argv[2] or None)
+with store.writer("library", fingerprint=library.FINGERPRINT) as writer:
+    writer.put([library.document("half", "umbrella")])
+    print("writing", flush=True)
+    sys.stdin.read()
 """
 
 
 class Other:
     """A process that answers queries for as long as the test runs."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, database_url: str | None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(home)],
+            [sys.executable, "-c", SCRIPT, str(home), database_url or ""],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -58,9 +71,9 @@ class Other:
 
 
 @pytest.fixture
-def other(store: Store, home: Path) -> Iterator[Other]:
+def other(store: Store, home: Path, database_url: str | None) -> Iterator[Other]:
     library.put(store, library.document("first", "umbrella", names=["umbrella"]))
-    process = Other(home)
+    process = Other(home, database_url)
     yield process
     process.close()
 
@@ -90,3 +103,77 @@ def test_commits_updates_deletes_and_new_indexes_are_seen_at_once(store: Store, 
     library.put(store, library.document("first", "parasol", names=["parasol"]))
     assert other.best("parasol") == [["parasol"], ["parasol"], ["parasol"]]
     assert other.best("umbrella") == [["parasol"], [], []]
+
+
+def test_a_compaction_is_followed_by_who_has_the_old_files_open(store: Store, other: Other) -> None:
+    library.put(store, library.document("second", "raincoat", names=["raincoat"]), publish=True)
+    assert other.best("raincoat") == [["raincoat"], ["raincoat"], ["raincoat"]]
+    store.documents.delete("second")
+    store.compact("library")
+    assert other.best("raincoat") == [["umbrella"], [], []]
+    assert other.best("umbrella") == [["umbrella"], ["umbrella"], ["umbrella"]]
+
+
+@contextmanager
+def _writing(home: Path, database_url: str | None) -> Iterator[subprocess.Popen[str]]:
+    """A process that writes until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(home), database_url or ""],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_writer_that_is_killed_lets_go_of_its_collection(store: Store, home: Path, database_url: str | None) -> None:
+    told: list[str] = []
+    with _writing(home, database_url) as process:
+        busy = f"'library' is being written by process {process.pid} on "
+        with (
+            pytest.raises(CollectionBusy, match=busy),
+            store.writer("library", fingerprint=library.FINGERPRINT, wait=False),
+        ):
+            pass
+
+        def waiting(holder: str) -> None:
+            told.append(holder)
+            process.kill()
+
+        with store.writer("library", fingerprint=library.FINGERPRINT, waiting=waiting) as writer:
+            assert [known.id for known in writer.known().values()] == ["half"]
+            writer.put([library.document("whole", "raincoat")])
+    assert len(told) == 1
+    assert busy in told[0]
+    assert [hit.score > 0 for hit in store.corpus("library").lexical("raincoat umbrella", 5)] == [True, True]
+
+
+def test_another_host_waits_for_the_writer_too(tmp_path: Path, postgresql_url: str) -> None:
+    """Whose lock files are elsewhere: what the two share is the database."""
+    here = open_store(home=tmp_path / "here", database_url=postgresql_url, upgrade=True)
+    library.put(here, library.document("first", "umbrella"))
+    told: list[str] = []
+    with _writing(tmp_path / "there", postgresql_url) as process:
+        with (
+            pytest.raises(CollectionBusy, match="being written by a process on "),
+            here.writer("library", fingerprint=library.FINGERPRINT, wait=False),
+        ):
+            pass
+
+        def waiting(holder: str) -> None:
+            told.append(holder)
+            process.kill()
+
+        with here.writer("library", fingerprint=library.FINGERPRINT, waiting=waiting) as writer:
+            assert "half" in [known.id for known in writer.known().values()]
+        with here.writer("library", fingerprint=library.FINGERPRINT, wait=False):
+            pass
+    assert len(told) == 1
+    here.close()

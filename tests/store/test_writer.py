@@ -13,7 +13,6 @@ from sqlalchemy import text
 
 from grounding.errors import CollectionBusy, ConfigurationError, Conflict, InvalidRequest, StoreError
 from grounding.values import Entity, FloatVector
-from store.database import Database
 from store.documents import NewDocument
 from store.open import Store
 from tests.store import library
@@ -21,13 +20,10 @@ from tests.store import library
 REPOSITORY = Path(__file__).parents[2]
 
 
-def _counts(home: Path) -> dict[str, int]:
+def _counts(store: Store) -> dict[str, int]:
     tables = ("documents", "document_texts", "document_metadata", "passages", "vectors", "passage_entities")
-    opened = Database(home=home)
-    with opened.read() as connection:
-        found = {table: connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables}
-    opened.close()
-    return found
+    with store._database.read() as connection:
+        return {table: connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables}
 
 
 def _with_vector(new: NewDocument, vector: FloatVector) -> NewDocument:
@@ -56,14 +52,14 @@ def test_a_document_comes_back_as_it_was_put(store: Store) -> None:
     assert found.created_at == found.updated_at
 
 
-def test_a_change_counts_the_version_and_replaces_all(store: Store, home: Path) -> None:
+def test_a_change_counts_the_version_and_replaces_all(store: Store) -> None:
     library.put(store, library.document("a", "one", "two", metadata={"k": [1, 2]}, names=["Ada"]))
     created = store.documents.get("a").created_at
     library.put(store, library.document("a", "three", names=["Bob"]))
     found = store.documents.get("a")
     assert (found.document.version, found.document.text, found.created_at) == (2, "three", created)
     assert found.updated_at > created
-    assert _counts(home) == {
+    assert _counts(store) == {
         "documents": 1,
         "document_texts": 1,
         "document_metadata": 0,
@@ -115,25 +111,25 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_vector_refuses_the_whole_batch(store: Store, home: Path, kind: str) -> None:
+def test_a_bad_vector_refuses_the_whole_batch(store: Store, kind: str) -> None:
     library.put(store, library.document("before", "kept"))
-    before = _counts(home), store.collections.get("library").change
+    before = _counts(store), store.collections.get("library").change
     with pytest.raises(StoreError, match=r"vector|dimension"):
         library.put(store, library.document("good", "fine"), _with_vector(library.document("bad", "x", "y"), BAD[kind]))
-    assert (_counts(home), store.collections.get("library").change) == before
+    assert (_counts(store), store.collections.get("library").change) == before
 
 
-def test_metadata_that_json_does_not_have_refuses_the_whole_batch(store: Store, home: Path) -> None:
+def test_metadata_that_json_does_not_have_refuses_the_whole_batch(store: Store) -> None:
     spoiled = library.document("bad", "x", metadata={"deep": {"when": object()}})
     with pytest.raises(StoreError, match=r"bad\.txt: metadata\.deep\.when is a object"):
         library.put(store, library.document("good", "fine"), spoiled)
-    assert _counts(home)["documents"] == 0
+    assert _counts(store)["documents"] == 0
 
 
-def test_text_that_is_not_unicode_refuses_the_whole_batch(store: Store, home: Path) -> None:
+def test_text_that_is_not_unicode_refuses_the_whole_batch(store: Store) -> None:
     with pytest.raises(InvalidRequest, match="surrogate"):
         library.put(store, library.document("good", "fine"), _titled("\ud800"))
-    assert _counts(home)["documents"] == 0
+    assert _counts(store)["documents"] == 0
 
 
 def test_vectors_of_texts_that_were_embedded_are_given_back(store: Store) -> None:
@@ -170,7 +166,7 @@ def test_ids_are_never_given_twice(store: Store) -> None:
     seen: set[int] = set()
     for _ in range(3):
         library.put(store, library.document("a", "one", "two"))
-        ids = {hit.passage_id for hit in store.corpus("library").dense(library.vector("one"), 10)}
+        ids = {hit.passage_id for hit in library.nearest(store.corpus("library"), "one", 10)}
         assert not ids & seen
         seen |= ids
         store.documents.delete("a")
@@ -190,7 +186,7 @@ def test_another_embedder_is_refused_by_name_while_there_are_vectors(store: Stor
     other = replace(library.FINGERPRINT, name="other", dimension=8)
     library.put(store, library.document("a", "one"))
     with (
-        pytest.raises(ConfigurationError, match=r"vectors of letters@1/16, the embedder now set is other@1/8"),
+        pytest.raises(ConfigurationError, match=r"vectors of letters@1/16, these are of other@1/8"),
         store.writer("library", fingerprint=other),
     ):
         pass
@@ -201,7 +197,8 @@ def test_another_embedder_is_refused_by_name_while_there_are_vectors(store: Stor
     with store.writer("library", fingerprint=other) as writer:
         writer.put([_with_vector(library.document("a", "one"), np.eye(1, 8, dtype=np.float32)[0])])
     assert store.collections.get("library").embedder == "other"
-    assert len(store.corpus("library").dense(np.eye(1, 8, dtype=np.float32)[0], 5)) == 1
+    vector = np.eye(1, 8, dtype=np.float32)[0]
+    assert len(store.corpus("library").dense(vector, 5, fingerprint=other)) == 1
 
 
 def test_a_second_writer_is_told_who_writes(store: Store) -> None:
@@ -232,13 +229,13 @@ def test_a_delete_waits_for_no_writer(store: Store) -> None:
     assert store.collections.get("library").documents == 0
 
 
-def test_a_writer_that_was_killed_leaves_no_lock(store: Store, home: Path) -> None:
+def test_a_writer_that_was_killed_leaves_no_lock(store: Store, home: Path, database_url: str | None) -> None:
     script = f"""
 import sys
 from pathlib import Path
 from store.open import open_store
 from tests.store import library
-store = open_store(home=Path({str(home)!r}))
+store = open_store(home=Path({str(home)!r}), database_url={database_url!r})
 with store.writer("library", fingerprint=library.FINGERPRINT) as writer:
     writer.put([library.document("a", "one")])
     print("writing", flush=True)
