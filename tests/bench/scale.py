@@ -24,10 +24,11 @@ from sqlalchemy import insert
 
 from grounding.filters import Filter, parse
 from grounding.settings import Storage
-from grounding.values import Fingerprint, FloatMatrix
+from grounding.values import Document, Fingerprint, FloatMatrix
 from store import passages
 from store.corpus import SqlCorpus
 from store.database import Database
+from store.documents import NewDocument, NewPassage
 from store.families import open_index
 from store.open import Store, open_store
 from store.publishing import Publisher, manifests
@@ -226,17 +227,28 @@ def filtered(corpus: SqlCorpus, data: Data) -> Iterator[tuple[str, str]]:
 
 
 def lived_in(store: Store, corpus: SqlCorpus, data: Data) -> Iterator[tuple[str, str]]:
-    """With a hundredth of the passages deleted, and vectors of queries as a tail."""
-    gone = len(data.vectors) // DOCUMENT // 100
+    """With a hundredth of the passages deleted, and as many new ones, since the index was built."""
+    count = len(data.vectors) // DOCUMENT // 100
+    changed = count * DOCUMENT
+    new = _unit(data.vectors[-changed:] + np.random.default_rng(8).normal(0, 0.02, (changed, DIMENSION)))
     with store.writer("bench", fingerprint=FINGERPRINT) as writer:
-        seconds = _seconds(lambda: writer.delete([f"d{number}" for number in range(gone)]))
-    yield f"deleting {gone * DOCUMENT:,} passages", f"{seconds:.2f} s"
+        seconds = _seconds(lambda: writer.delete([f"d{number}" for number in range(count)]))
+        yield f"deleting {changed:,} passages", f"{seconds:.2f} s"
+        seconds = _seconds(lambda: writer.put([_new(number, new) for number in range(count)]))
+        yield f"putting {changed:,} passages", f"{seconds:.2f} s"
     first = _seconds(lambda: _found(corpus, data.queries[0], K))
     times = [_seconds(lambda: _found(corpus, query, K)) for query in data.queries]  # noqa: B023
     yield "the first search after", f"{1000 * first:.1f} ms"
     yield "those that follow", _spread(times)
-    wanted = _nearest(data.vectors[gone * DOCUMENT :], data.queries, K) + gone * DOCUMENT
+    wanted = _nearest(np.concatenate([data.vectors[changed:], new]), data.queries, K) + changed
     yield f"recall@{K}", f"{_recall([_found(corpus, query, K) for query in data.queries], wanted):.4f}"
+
+
+def _new(number: int, vectors: FloatMatrix) -> NewDocument:
+    rows = range(number * DOCUMENT, (number + 1) * DOCUMENT)
+    found = [NewPassage("new", at, at + 3, "", {}, vectors[row], f"new {row}", ()) for at, row in enumerate(rows)]
+    held = Document(f"new{number}", "bench", f"new{number}", "", "new" * DOCUMENT, "text/plain", {}, f"{number}")
+    return NewDocument(held, tuple(found), origin="", language="en")
 
 
 def _with_filter(

@@ -167,7 +167,8 @@ def test_only_what_is_broken_is_rebuilt(filled: Store, home: Path) -> None:
 
 
 def test_repair_does_not_get_in_the_way_of_a_writer(filled: Store, home: Path) -> None:
-    for file in (home / "indexes").glob("*/*/*"):
+    for file in list((home / "indexes").glob("*/*/*")):
+        file.unlink()
         file.write_bytes(b"")
     with filled.writer("library", fingerprint=library.FINGERPRINT), pytest.raises(CollectionBusy):
         filled.check(repair=True)

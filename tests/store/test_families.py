@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +67,13 @@ def _batches(ids: Ids, vectors: FloatMatrix, size: int = 1000) -> Iterator[tuple
         yield ids[start : start + size], vectors[start : start + size]
 
 
+def _recalibrated(folder: Path, copy: Path, **changes: list[float]) -> Inverted:
+    shutil.copytree(folder, copy)
+    calibration = copy / inverted.CALIBRATION_FILE
+    calibration.write_text(json.dumps(json.loads(calibration.read_text("utf-8")) | changes), "utf-8")
+    return Inverted.open(copy)
+
+
 def _nearest(ids: Ids, vectors: FloatMatrix, query: FloatVector, k: int) -> list[int]:
     scores = np.round(vectors.astype(np.float64) @ query, 6)
     return [int(key) for key in ids[np.lexsort((ids, -scores))[:k]]]
@@ -116,6 +124,29 @@ def test_what_went_in_a_whole_topic_costs_no_recall(index: Inverted, held: Rows)
         gone = topics[:SIZE] == topics[SIZE + at]
         found = [hit.passage_id for hit in index.search(query, 10, without=ids[gone])]
         assert len(set(found) & set(_nearest(ids[~gone], vectors[~gone], query, 10))) >= 9
+
+
+def test_where_nothing_near_is_eligible_the_far_slack_counts(folder: Path, held: Rows, tmp_path: Path) -> None:
+    ids, vectors, queries, _ = held
+    index = _recalibrated(folder, tmp_path / "copy", near=[-2.0, -2.0], far=[2.0, 2.0])
+    for query in queries:
+        scores = vectors @ query
+        far = scores < np.median(scores)
+        found = [hit.passage_id for hit in index.search(query, 10, within=ids[far])]
+        assert found == _nearest(ids[far], vectors[far], query, 10)
+
+
+def test_rows_that_8_bits_cannot_tell_apart_are_told_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(3000, DIMENSION))
+    vectors[:400] = vectors[0] + 1e-4 * rng.normal(size=(400, DIMENSION))
+    unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    ids = np.arange(3000)
+    inverted.write(tmp_path, _batches(ids, unit), dimension=DIMENSION)
+    query = unit[0] + 0.5 * unit[1000]
+    query /= np.linalg.norm(query)
+    found = [hit.passage_id for hit in Inverted.open(tmp_path).search(query, 10)]
+    assert found == _nearest(ids, unit, query, 10)
 
 
 @settings(max_examples=30, deadline=None)

@@ -103,7 +103,10 @@ def _flip(file: Path, rng: random.Random) -> None:
 
 
 def _truncate(file: Path, rng: random.Random) -> None:
-    file.write_bytes(file.read_bytes()[: rng.randrange(file.stat().st_size)])
+    # Not in place: who has the file mapped into memory would be ended by the system.
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content[: rng.randrange(len(content))])
 
 
 def _remove(file: Path, rng: random.Random) -> None:
