@@ -10,7 +10,7 @@ import io
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,7 +146,10 @@ class Database:
         try:
             yield take
         finally:
-            # Back in the pool, the connection would hold the lock for ever. Cut off, it lets go.
+            # Cut off, it would let go, too, but only once the server has noticed.
+            with suppress(SQLAlchemyError):
+                session.execute(text("SELECT pg_advisory_unlock_all()"))
+            # Back in the pool, a connection that failed to would hold the lock for ever.
             session.invalidate()
             session.close()
 

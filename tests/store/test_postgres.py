@@ -180,6 +180,13 @@ def test_one_writer_among_the_hosts_that_share_the_database(postgresql_url: str,
         assert here.corpus("library").lexical("mine", 1)
 
 
+def test_the_lock_is_free_as_soon_as_it_is_let_go_of(postgresql_url: str, tmp_path: Path) -> None:
+    with closing(open_store(home=tmp_path / "home", database_url=postgresql_url, upgrade=True)) as store:
+        for _ in range(300):
+            with store.writer("library", fingerprint=library.FINGERPRINT, wait=False):
+                pass
+
+
 def test_a_server_that_goes_away_is_said_to_be_away_and_is_used_again_when_it_is_back(tmp_path: Path) -> None:
     with postgres.cluster() as own:
         url = own.url(own.create())
