@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import PIPE
-from typing import Self, cast
+from typing import cast
 
 import pytest
 
@@ -18,6 +16,7 @@ from api import cli
 from api.compose import Service, build
 from grounding.pipeline import Ask
 from grounding.settings import Models, Settings
+from tests.asking import Asker
 
 REPOSITORY = Path(__file__).parents[2]
 EMBEDDERS = ("builtin", "tests.embedders:alike", "tests.embedders:smaller")
@@ -107,46 +106,23 @@ def test_what_cannot_be_meant_is_told_before_anything_is_done(
     assert [info.kind for info in service.store.jobs.list()] == ["ingest"]
 
 
-class Asking:
-    """Asks a service one question after the other, until it is stopped."""
+class Asking(Asker):
+    """Asks a service one question after the other."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.asked = 0
+        super().__init__()
+        self._search = service.unrecorded().search
         self.embedders: set[str] = set()
-        self.wrong: list[str] = []
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def goes_on(self) -> None:
-        """Waits until two more questions are answered, or one wrongly: one of them began after this."""
-        begun, deadline = self.asked, time.monotonic() + 30
-        while self.asked < begun + 2 and not self.wrong:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
-    def _run(self) -> None:
-        search = self._service.unrecorded().search
-        try:
-            while not self._stop.is_set():
-                question, source = list(QUESTIONS.items())[self.asked % len(QUESTIONS)]
-                exchange = search(Ask(question, collection="handbook", top_k=2))
-                nearest = exchange.legs[0].hits[0].passage_id
-                found = {item.passage.id: item.passage.source for item in exchange.evidence}
-                if not found.get(nearest, "").endswith(source):
-                    self.wrong.append(f"{question} {found}")
-                self.embedders |= {str(step.facts["embedder"]) for step in exchange.steps if step.name == "embed"}
-                self.asked += 1
-        except Exception as error:  # noqa: BLE001 - told by the test
-            self.wrong.append(repr(error))
+    def ask(self) -> None:
+        question, source = list(QUESTIONS.items())[self.asked % len(QUESTIONS)]
+        exchange = self._search(Ask(question, collection="handbook", top_k=2))
+        nearest = exchange.legs[0].hits[0].passage_id
+        found = {item.passage.id: item.passage.source for item in exchange.evidence}
+        if not found.get(nearest, "").endswith(source):
+            self.wrong.append(f"{question} {found}")
+        self.embedders |= {str(step.facts["embedder"]) for step in exchange.steps if step.name == "embed"}
+        self.asked += 1
 
 
 OTHER = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,9 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from grounding.errors import InvalidRequest, NotFound
 from grounding.filters import parse
@@ -243,75 +239,3 @@ def test_an_empty_collection_answers_with_nothing(store: Store) -> None:
     assert empty.fingerprint is None
     assert empty.change == 0
     assert library.nearest(empty, "any", 5) == empty.lexical("leave", 5) == empty.entity(["hx-200"], 5) == []
-
-
-class AnySequence(RuleBasedStateMachine):
-    """Any sequence of changes, indexes and new readers agrees with a dict of texts."""
-
-    homes: Path
-    names = st.sampled_from(["a", "b", "c", "d", "e"])
-    words = st.sampled_from(["pump", "leave", "lunch", "days", "inlet"])
-    bodies = st.lists(words, min_size=1, max_size=4).map(" ".join)
-
-    @initialize()
-    def begin(self) -> None:
-        self.home = Path(tempfile.mkdtemp(dir=self.homes))
-        self.store = open_store(home=self.home)
-        self.collection = "c"
-        self.model: dict[str, tuple[str, ...]] = {}
-        library.put(self.store, collection=self.collection)
-
-    @rule(name=names, texts=st.lists(bodies, max_size=4))
-    def put(self, name: str, texts: list[str]) -> None:
-        library.put(self.store, library.document(name, *texts, names=texts), collection=self.collection)
-        self.model[name] = tuple(texts)
-
-    @rule(name=names)
-    def delete(self, name: str) -> None:
-        there = self.store.documents.delete(name, collection=self.collection)
-        assert there == (self.model.pop(name, None) is not None)
-
-    @rule()
-    def index(self) -> None:
-        self.store.check(self.collection, repair=True)
-        with self.store.writer(self.collection, fingerprint=library.FINGERPRINT) as writer:
-            writer.publish()
-
-    @rule(which=st.integers(0, 30))
-    def damage(self, which: int) -> None:
-        """Files that are open are not touched: what is mapped into memory changes with them, as with any program."""
-        self.store.close()
-        files = sorted((self.home / "indexes").glob("*/*/*"), key=lambda file: (file.suffix, file.stat().st_size))
-        if files:
-            file = files[which % len(files)]
-            file.write_bytes(b"x" + file.read_bytes()[1:])
-        self.store = open_store(home=self.home)
-
-    @rule()
-    def reopen(self) -> None:
-        self.store.close()
-        self.store = open_store(home=self.home)
-
-    @invariant()
-    def agrees(self) -> None:
-        corpus = self.store.corpus(self.collection)
-        every = sorted((name, text) for name, texts in self.model.items() for text in texts)
-        for hits in (library.nearest(corpus, "any", 100), corpus.lexical("pump leave lunch days inlet", 100)):
-            found = corpus.passages([hit.passage_id for hit in hits])
-            assert sorted((passage.document_id, passage.text) for passage in found) == every
-        for _, text in every[:1]:
-            nearest = library.nearest(corpus, text, 1)[0]
-            assert corpus.passages([nearest.passage_id])[0].text == text
-            named = corpus.passages([hit.passage_id for hit in corpus.entity([text], 100)])
-            assert {passage.document_id for passage in named} == {
-                name for name, texts in self.model.items() if text in texts
-            }
-
-    def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.store.close()
-
-
-def test_any_sequence_of_changes_agrees_with_a_dict(tmp_path: Path) -> None:
-    machine = type("Here", (AnySequence,), {"homes": tmp_path})
-    run_state_machine_as_test(machine, settings=settings(max_examples=15, stateful_step_count=15, deadline=None))

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
-from typing import Self
 
 import numpy as np
 import pytest
@@ -25,6 +22,7 @@ from store.migrating import Migration, NewVector
 from store.milestones import Milestone
 from store.open import Store, open_store
 from store.publishing import Standing
+from tests.asking import Asker
 from tests.store import library
 
 REPOSITORY = Path(__file__).parents[2]
@@ -321,49 +319,27 @@ def test_one_that_is_killed_goes_on_where_it_was(
     assert sound(full)
 
 
-class Asking:
-    """Asks for one word after the other, each time with the embedder of the moment, until it is stopped."""
+class Asking(Asker):
+    """Asks for one word after the other, each time with the embedder of the moment."""
 
     def __init__(self, store: Store) -> None:
+        super().__init__()
         self._store = store
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
         self.embedders: set[Fingerprint] = set()
-        self.asked = 0
-        self.wrong: list[str] = []
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def goes_on(self) -> None:
-        """Waits until two more questions are answered, or one wrongly: one of them began after this."""
-        begun, deadline = self.asked, time.monotonic() + 30
-        while self.asked < begun + 2 and not self.wrong:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
-    def _run(self) -> None:
+    def ask(self) -> None:
+        word = WORDS[self.asked % len(WORDS)]
         corpus = self._store.corpus("library")
+        fingerprint = corpus.fingerprint
+        assert fingerprint is not None
         try:
-            while not self._stop.is_set():
-                word = WORDS[self.asked % len(WORDS)]
-                fingerprint = corpus.fingerprint
-                assert fingerprint is not None
-                try:
-                    (hit,) = corpus.dense(vector(word, fingerprint), 1, fingerprint=fingerprint)
-                except EmbedderChanged:
-                    continue
-                self.asked += 1
-                self.embedders.add(fingerprint)
-                if abs(hit.score - 1) > 1e-4 or library.texts(self._store, [hit.passage_id]) != [word]:
-                    self.wrong.append(f"{word} by {fingerprint}: {hit}")
-        except Exception as error:  # noqa: BLE001 - told by the test
-            self.wrong.append(repr(error))
+            (hit,) = corpus.dense(vector(word, fingerprint), 1, fingerprint=fingerprint)
+        except EmbedderChanged:
+            return
+        self.asked += 1
+        self.embedders.add(fingerprint)
+        if abs(hit.score - 1) > 1e-4 or library.texts(self._store, [hit.passage_id]) != [word]:
+            self.wrong.append(f"{word} by {fingerprint}: {hit}")
 
 
 OTHER = """

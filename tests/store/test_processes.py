@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import CollectionBusy
-from store.open import Store, open_store
+from store.open import Store
 from tests.store import library
 
 REPOSITORY = Path(__file__).parents[2]
@@ -153,27 +153,3 @@ def test_a_writer_that_is_killed_lets_go_of_its_collection(store: Store, home: P
     assert len(told) == 1
     assert busy in told[0]
     assert [hit.score > 0 for hit in store.corpus("library").lexical("raincoat umbrella", 5)] == [True, True]
-
-
-def test_another_host_waits_for_the_writer_too(tmp_path: Path, postgresql_url: str) -> None:
-    """Whose lock files are elsewhere: what the two share is the database."""
-    here = open_store(home=tmp_path / "here", database_url=postgresql_url, upgrade=True)
-    library.put(here, library.document("first", "umbrella"))
-    told: list[str] = []
-    with _writing(tmp_path / "there", postgresql_url) as process:
-        with (
-            pytest.raises(CollectionBusy, match="being written by a process on "),
-            here.writer("library", fingerprint=library.FINGERPRINT, wait=False),
-        ):
-            pass
-
-        def waiting(holder: str) -> None:
-            told.append(holder)
-            process.kill()
-
-        with here.writer("library", fingerprint=library.FINGERPRINT, waiting=waiting) as writer:
-            assert "half" in [known.id for known in writer.known().values()]
-        with here.writer("library", fingerprint=library.FINGERPRINT, wait=False):
-            pass
-    assert len(told) == 1
-    here.close()
