@@ -44,8 +44,9 @@ faults: $(READY) ## Kill 200 ingests, turn 200 bits, swap 100 indexes (ARGS="--c
 	$(BIN)/python -m tests.faults.swaps --readers 4 --swaps 100
 	$(BIN)/python -m tests.faults.swaps --readers 4 --swaps 100 --exact-passages 100
 
-eval: $(READY) ## Measure retrieval on one folder in BEIR layout: make eval DATA=FOLDER
-	GROUNDING_HOME=$(CURDIR)/.cache/eval $(BIN)/grounding eval $(DATA) --legs
+eval: $(READY) ## Measure retrieval on every set of a folder, into docs/evaluation.md: make eval DATA=FOLDER
+	GROUNDING_HOME=$(CURDIR)/.cache/eval/home $(BIN)/grounding eval $(DATA) --all --write docs/evaluation.md \
+	  --output .cache/eval/runs --against .cache/eval/runs
 
 clean: ## Remove .venv, caches and the demo's data
 	rm -rf $(VENV) .cache .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build *.egg-info

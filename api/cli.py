@@ -204,10 +204,43 @@ def evaluate(
         str | None, typer.Option("--collection", "-c", metavar="NAME", help="Default: eval-FOLDER.")
     ] = None,
     legs: Annotated[bool, typer.Option("--legs", help="Each leg on its own, too.")] = False,
+    queries: Annotated[
+        Path | None, typer.Option("--queries", metavar="FILE", help="Other wordings of the queries, with their ids.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="FOLDER and each folder in it, with all files of other wordings.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Every query's result; with --all, a folder.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="FILE", help="An earlier --output: better, worse or neither?")
+    ] = None,
+    worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Show so many that went badly.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="A picture, .svg or .png; needs grounding[eval].")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Put tables between the eval marks of a page.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
-    """Measure retrieval on a folder in BEIR layout."""
-    return _commands(as_json=as_json).measure(folder, collection=collection, legs=legs)
+    """Measure retrieval on a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels.tsv, answers.jsonl if any."""
+    from api.evaluating import Evaluating, Plan
+
+    plan = Plan(
+        folder=folder,
+        collection=collection,
+        queries=queries,
+        legs=legs,
+        every=every,
+        output=output,
+        against=against,
+        worst=worst,
+        plot=plot,
+        write=write,
+    )
+    return Evaluating(as_json=as_json).evaluate(plan)
 
 
 @app.command()

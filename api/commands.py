@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,11 +15,12 @@ from rich.text import Text
 from api import schemas
 from api.compose import Service, build, configure_logging, database_url
 from api.output import Output, duration, one_line, plain
-from grounding import evaluate, filters, settings
+from api.words import FORMS, LEGS
+from grounding import filters, settings
 from grounding.errors import InvalidRequest, NotFound
 from grounding.pipeline import Ask, Delta, Done
 from grounding.settings import Settings
-from grounding.values import Evidence, Exchange
+from grounding.values import Evidence, Exchange, FormName
 from ingest.report import Progress, Report
 from store import database
 from store.keys import KeyInfo
@@ -47,6 +46,7 @@ class Commands:
         value = schemas.SearchResponse.of(exchange).model_dump(mode="json")
         if explain:
             value |= {"legs": [asdict(leg) for leg in exchange.legs], "dropped": [asdict(d) for d in exchange.dropped]}
+            value["confidence"] = exchange.confidence
         self._output.result(value, lambda: self._show_passages(exchange, explain=explain))
         return OK
 
@@ -90,37 +90,6 @@ class Commands:
         self._output.result(report.to_json(), lambda: self._show_report(report))
         if report.status == "interrupted":
             return INTERRUPTED
-        return SOME_FAILED if report.documents.failed else OK
-
-    def measure(self, folder: Path, *, collection: str | None, legs: bool) -> int:
-        """Ingests the corpus of a BEIR folder, searches its queries, prints the measures."""
-        name = collection or f"eval-{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.resolve().name)}"
-        corpus = folder / "corpus.jsonl"
-        if not corpus.is_file():
-            raise InvalidRequest(f"{folder}: no corpus.jsonl there; expected a folder in BEIR layout")
-        with self._open() as service:
-            with self._output.progress("ingest", "documents") as tell:
-                report = service.ingest(
-                    [str(corpus)],
-                    collection=name,
-                    progress=lambda progress: tell(progress.done, progress.total, pace(progress)),
-                )
-            with self._output.progress("search", "queries") as tell:
-                found = evaluate.run(
-                    folder,
-                    search=service.unrecorded().search,
-                    corpus=service.store.corpus(name),
-                    legs=legs,
-                    progress=lambda done, total: tell(done, total),
-                )
-        value = {
-            "collection": name,
-            "queries": found.queries,
-            "scores": {run: dict(scores) for run, scores in found.scores.items()},
-            "search_ms": dict(found.search_ms),
-            "ingest": report.to_json(),
-        }
-        self._output.result(value, lambda: self._show_evaluation(name, found))
         return SOME_FAILED if report.documents.failed else OK
 
     def check(self, collection: str | None, *, repair: bool) -> int:
@@ -373,17 +342,17 @@ class Commands:
     def _explain(self, exchange: Exchange) -> None:
         question = exchange.question
         rows = [
-            ("searched", question.standalone),
-            ("corrected", question.corrected or "-"),
+            *((FORMS[form.name], form.text.replace("\n", " | ")) for form in question.forms),
             ("language", question.language),
             ("names", ", ".join(f"{entity.text} ({entity.label})" for entity in question.entities) or "-"),
-            ("legs", ", ".join(f"{leg.name} {len(leg.hits)} hits" for leg in exchange.legs)),
+            ("legs", ", ".join(f"{leg.name}{_by(leg.form)} {len(leg.hits)} hits" for leg in exchange.legs)),
+            ("confidence", "-" if exchange.confidence is None else f"{exchange.confidence:.2f}"),
             ("ms", ", ".join(f"{name} {ms:.1f}" for name, ms in schemas.timings(exchange.steps).items())),
             ("trace", exchange.trace_id),
         ]
         self._output.line("")
         for name, value in rows:
-            self._output.line(Text(f"{name:<10}", style="bold"), value)
+            self._output.line(Text(f"{name:<12}", style="bold"), value)
 
     def _show_report(self, report: Report) -> None:
         out = self._output
@@ -403,15 +372,6 @@ class Commands:
             out.line("")
             rows = [(f.source, f.stage, f.reason, f.detail) for f in report.failures]
             out.table(("failed source", "stage", "reason", "what is wrong"), rows)
-
-    def _show_evaluation(self, name: str, found: evaluate.Evaluation) -> None:
-        out = self._output
-        out.line(f"{found.queries} queries on {name}")
-        rows = [
-            (run, *(f"{scores[measure]:.4f}" for measure in evaluate.MEASURES)) for run, scores in found.scores.items()
-        ]
-        out.table(("run", *evaluate.MEASURES), rows, right=tuple(evaluate.MEASURES))
-        out.line("search ms: " + ", ".join(f"{name} {ms:.1f}" for name, ms in found.search_ms.items()))
 
     def _show_document(self, value: Mapping[str, object], text: str) -> None:
         for name, field in value.items():
@@ -474,8 +434,13 @@ def _collection_of(conversation_id: str | None, *, service: Service) -> str:
 
 
 def _signals(item: Evidence) -> str:
-    found = {"dense": item.signals.dense, "lexical": item.signals.lexical, "entity": item.signals.entity}
-    return ", ".join(f"{name} #{s.rank} {s.score:.3f}" if s else f"{name} -" for name, s in found.items())
+    found = {name: getattr(item.signals, name) for name in LEGS}
+    told = {name: signal for name, signal in found.items() if signal or name != "rerank"}
+    return ", ".join(f"{name} #{s.rank} {s.score:.3f}{_by(s.form)}" if s else f"{name} -" for name, s in told.items())
+
+
+def _by(form: FormName) -> str:
+    return "" if form == "asked" else f" ({FORMS[form]})"
 
 
 def pace(progress: Progress) -> str:

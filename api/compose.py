@@ -14,8 +14,10 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from grounding import evaluate, plugins, retrieve
+from grounding import plugins, retrieve
 from grounding.errors import ConfigurationError, GroundingError, InvalidRequest, NotFound
+from grounding.evaluation.measure import Unrecorded
+from grounding.models.batching import QueryCache, shared
 from grounding.pipeline import Grounder
 from grounding.ports import Embedder, Generator, Recorder
 from grounding.settings import Settings
@@ -39,11 +41,14 @@ class Models:
         self._settings = settings
         self._lock = threading.Lock()
         self._embedders: dict[str, Embedder] = {}
+        self._queries = QueryCache(settings.models.query_cache)
         self._generators: dict[str, Generator] = {}
         self.extractor = plugins.entity_extractor(settings=settings)
         self.checks = plugins.safety_checks(settings=settings)
         self.spelling = plugins.spelling(settings=settings)
         self.language_of = plugins.language_detector(settings=settings)
+        self.rewriter = plugins.question_rewriter(settings=settings)
+        self.reranker = plugins.reranker(settings=settings)
 
     def embedder(self, fingerprint: Fingerprint | None = None) -> Embedder:
         """The embedder whose vectors have this fingerprint, by default that of the settings.
@@ -88,7 +93,8 @@ class Models:
     def _embedder(self, name: str) -> Embedder:
         with self._lock:
             if name not in self._embedders:
-                self._embedders[name] = plugins.embedder(name, settings=self._settings)
+                embedder = plugins.embedder(name, settings=self._settings)
+                self._embedders[name] = shared(embedder, cache=self._queries)
             return self._embedders[name]
 
 
@@ -226,7 +232,7 @@ class Service:
 
     def unrecorded(self) -> Grounder:
         """A grounder that leaves no trace of what it is asked."""
-        return _grounder(self.settings, self.store, self.models, recorder=evaluate.Unrecorded())
+        return _grounder(self.settings, self.store, self.models, recorder=Unrecorded())
 
     def require_offered(self, generator: str) -> None:
         """Raises InvalidRequest for a generator that callers over the network may not choose: a name that imports a
@@ -257,6 +263,8 @@ class Service:
         yield "entities", self._load_extractor
         yield "safety checks", self._load_checks
         yield "spelling", self._load_spelling
+        if self.models.reranker is not None:
+            yield f"reranker {self.settings.models.reranker}", self._load_reranker
         for info in self.store.collections.list():
             yield f"collection {info.name}", partial(self._load_collection, info.name)
 
@@ -273,12 +281,17 @@ class Service:
                 check.check(_SAMPLE, part=origin, origin=origin, language="en")
 
     def _load_spelling(self) -> None:
-        self.models.spelling.correct(_SAMPLE, language=self.models.language_of(_SAMPLE), known=lambda _: False)
+        language = self.models.language_of(_SAMPLE)
+        self.models.spelling.correct(_SAMPLE, language=language, known=lambda _: False, near=lambda _: ())
+
+    def _load_reranker(self) -> None:
+        if self.models.reranker is not None:
+            self.models.reranker.scores(_SAMPLE, [_SAMPLE])
 
     def _load_collection(self, name: str) -> None:
         corpus = self.store.corpus(name)
         corpus.lexical(_SAMPLE, 1)
-        retrieve.dense(_SAMPLE, 1, corpus=corpus, embedder=self.models.embedder, trace=Trace())
+        retrieve.dense([_SAMPLE], 1, corpus=corpus, embedder=self.models.embedder, trace=Trace())
 
     def _fingerprint(self, collection: str) -> Fingerprint | None:
         """Of the vectors in a collection; None for one that is new or empty."""
@@ -325,4 +338,6 @@ def _grounder(settings: Settings, store: Store, models: Models, *, recorder: Rec
         spelling=models.spelling,
         language_of=models.language_of,
         generator=models.generator,
+        rewriter=models.rewriter,
+        reranker=models.reranker,
     )

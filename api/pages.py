@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api.words import FORMS, LEGS
+from grounding import retrieve
 from grounding.values import (
     Answer,
     Citation,
@@ -83,7 +85,10 @@ class LegRow:
 
 @dataclass(frozen=True, slots=True)
 class LegTable:
+    """What one leg found with one form of the question; `form` is that in words."""
+
     leg: Leg
+    form: str
     rows: tuple[LegRow, ...]
     more: int
 
@@ -103,6 +108,7 @@ class RetrievalPage:
     forms: tuple[Form, ...]
     answer: tuple[Piece, ...]
     citations: tuple[Citation, ...]
+    leg_names: tuple[LegName, ...]
     passages: tuple[PassageRow, ...]
     more: int
     legs: tuple[LegTable, ...]
@@ -111,7 +117,6 @@ class RetrievalPage:
     total_ms: float
 
 
-LEGS: tuple[LegName, ...] = ("dense", "lexical", "entity")
 _ROWS = 30
 """Fused passages, and hits of each leg, that the page lists; the JSON has them all."""
 
@@ -133,12 +138,14 @@ def retrieval_page(exchange: Exchange, others: Iterable[Passage] = ()) -> Retrie
         item.passage.id: item.passage for item in exchange.evidence
     }
     titles = {passage.id: _title(passage) for passage in passages.values()}
+    names = tuple(name for name in LEGS if any(leg.name == name for leg in exchange.legs))
     return RetrievalPage(
         exchange=exchange,
         forms=tuple(_forms(exchange.question)),
         answer=answer_pieces(answer) if answer else (),
         citations=citations,
-        passages=tuple(_passages(exchange, citations, passages)),
+        leg_names=names,
+        passages=tuple(_passages(exchange, citations, passages, names=names)),
         more=max(len(exchange.ranking) - _ROWS, 0),
         legs=tuple(_leg_table(leg, titles) for leg in exchange.legs),
         dropped=tuple((item, titles.get(item.passage_id, "")) for item in exchange.dropped),
@@ -268,6 +275,8 @@ def _forms(question: Question) -> Iterable[Form]:
         "clean": question.clean,
         "corrected": question.corrected or "",
         "stand-alone": question.standalone,
+        "said before": question.context,
+        "rewritten": question.rewritten or "",
     }
     for name, text in forms.items():
         if text:
@@ -285,11 +294,9 @@ def _entity_marks(text: str, entities: Iterable[Entity]) -> Iterable[Mark]:
 
 
 def _passages(
-    exchange: Exchange, citations: Sequence[Citation], passages: Mapping[int, Passage]
+    exchange: Exchange, citations: Sequence[Citation], passages: Mapping[int, Passage], *, names: Sequence[LegName]
 ) -> Iterable[PassageRow]:
-    signals = {
-        leg.name: {hit.passage_id: Signal(n, hit.score) for n, hit in enumerate(leg.hits, 1)} for leg in exchange.legs
-    }
+    signals = retrieve.signals(exchange.legs)
     evidence = {item.passage.id for item in exchange.evidence}
     dropped = {item.passage_id: f"{item.stage}: {item.reason}" for item in exchange.dropped}
     for rank, hit in enumerate(exchange.ranking[:_ROWS], start=1):
@@ -299,7 +306,7 @@ def _passages(
             rank=rank,
             passage_id=hit.passage_id,
             score=hit.score,
-            signals=tuple(signals.get(name, {}).get(hit.passage_id) for name in LEGS),
+            signals=tuple(getattr(signals.get(hit.passage_id), name, None) for name in names),
             passage=passage,
             pieces=highlight(passage.text, _quote_marks(passage, quotes)) if passage else (),
             cited_by=tuple(sorted({citation.marker for citation in quotes})),
@@ -319,4 +326,4 @@ def _leg_table(leg: Leg, titles: Mapping[int, str]) -> LegTable:
         LegRow(rank, hit.score, hit.passage_id, titles.get(hit.passage_id, ""))
         for rank, hit in enumerate(leg.hits[:_ROWS], start=1)
     )
-    return LegTable(leg, rows, len(leg.hits) - len(rows))
+    return LegTable(leg, FORMS[leg.form], rows, len(leg.hits) - len(rows))

@@ -11,7 +11,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from grounding.entities import LABELS
-from grounding.values import Evidence, Exchange, Hit, Passage, Question, Step, Turn
+from grounding.values import Entity, Evidence, Exchange, FormName, Hit, Passage, Question, Step, Turn
 from store.documents import StoredDocument
 from store.jobs import JobInfo, JobItem
 
@@ -93,7 +93,8 @@ class EntityJson(_Response):
 
 
 class QueryJson(_Response):
-    """A question in each of its forms. Spans of entities refer to `clean`."""
+    """A question in each of its forms. Spans of entities refer to `clean`; `context` is what was said before that was
+    searched with `standalone`."""
 
     raw: str
     clean: str
@@ -101,17 +102,26 @@ class QueryJson(_Response):
     standalone: str
     language: str
     entities: list[EntityJson]
+    rewritten: str | None = None
+    context: str = ""
 
     @classmethod
     def of(cls, question: Question) -> Self:
         """Names that a follow-up inherits from earlier turns have no span in it and are left out."""
-        own = tuple(entity for entity in question.entities if entity.start >= 0)
-        return cls.model_validate(replace(question, entities=own))
+        own: list[Entity] = []
+        for entity in question.entities:
+            start = question.clean.find(entity.text, own[-1].end if own else 0)
+            if start >= 0:
+                own.append(replace(entity, start=start, end=start + len(entity.text)))
+        return cls.model_validate(replace(question, entities=tuple(own)))
 
 
 class SignalJson(_Response):
+    """Where one leg put a passage; `form` is the form of the question that found it best."""
+
     rank: int
     score: float
+    form: FormName = "asked"
 
 
 class SignalsJson(_Response):

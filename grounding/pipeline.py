@@ -23,7 +23,9 @@ from grounding.ports import (
     Embedder,
     EntityExtractor,
     Generator,
+    QuestionRewriter,
     Recorder,
+    Reranker,
     SafetyCheck,
     SpellingCorrector,
 )
@@ -149,6 +151,8 @@ class Grounder:
         spelling: SpellingCorrector,
         language_of: Callable[[str], str],
         generator: Callable[[str], Generator],
+        rewriter: QuestionRewriter | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         self._settings = settings
         self._corpora = corpora
@@ -160,6 +164,8 @@ class Grounder:
         self._spelling = spelling
         self._language_of = language_of
         self._generator = generator
+        self._rewriter = rewriter
+        self._reranker = reranker
 
     def search(self, ask: Ask) -> Exchange:
         """Retrieval alone, recorded: outcome `found`, or `no_evidence`."""
@@ -216,10 +222,11 @@ class Grounder:
             exchange.question,
             corpus=corpus,
             embedder=self._embedder,
-            options=self._settings.retrieval,
+            options=self._settings.searching,
             top_k=len(exchange.evidence) or self._settings.retrieval.top_k,
             where=parse(exchange.filters),
             trace=Trace(),
+            reranker=self._reranker,
         )
 
     def _prepare(self, turn: _Turn, corpus: Corpus) -> Answer | None:
@@ -246,6 +253,7 @@ class Grounder:
                 language_of=self._language_of,
                 spelling=self._spelling,
                 known=partial(corpus.knows, where=ask.readable),
+                near=partial(corpus.words_near, where=ask.readable),
             )
             facts["language"], facts["characters"] = question.language, len(question.clean)
         turn = _Turn(kind, ask, trace, uuid.uuid4().hex, question, change=corpus.change)
@@ -272,10 +280,35 @@ class Grounder:
                 turns, budget=self._settings.prompting.history_tokens, count_tokens=self._embedder(None).count_tokens
             )
             turn.history = tuple(self._without_private_values(turn, past, number) for number, past in enumerate(kept))
-            standalone = history.standalone(turn.question.clean, turns)
-            turn.question = replace(turn.question, standalone=standalone)
+            language = history.language(turn.question.clean, turns, language_of=self._language_of)
+            found = history.in_context(turn.question.clean, turns, language=language)
+            if len(kept) < len(turns):  # what was not screened for the prompt may be said in these
+                self._learn_private_values(turn, f"{found.context}\n{found.standalone}")
+            turn.question = replace(
+                turn.question, standalone=found.standalone, context=found.context, language=language
+            )
             facts["turns"], facts["in_prompt"] = len(turns), len(turn.history)
-            facts["follow_up"] = standalone != turn.question.clean
+            facts["follow_up"] = bool(found.context) or found.standalone != turn.question.clean
+        if self._rewriter is not None and turn.history:
+            self._rewrite(turn, self._rewriter)
+
+    def _rewrite(self, turn: _Turn, rewriter: QuestionRewriter) -> None:
+        """A model's stand-alone form, searched beside the others; a model that fails costs that form and no more. It is
+        shown placeholders for private values."""
+        with turn.trace.step("rewrite") as facts:
+            facts["rewriter"] = rewriter.name
+            try:
+                rewritten = rewriter.rewrite(turn.vault.hide(turn.question.clean), turn.history)
+            except GroundingError as error:
+                facts["failed"] = error.code
+                return
+            facts["rewritten"] = rewritten is not None
+            turn.question = replace(turn.question, rewritten=rewritten and turn.vault.restore(rewritten))
+
+    def _learn_private_values(self, turn: _Turn, text: str) -> None:
+        """Records are to get placeholders for private values of this text, too."""
+        verdicts = self._screen.judge(text, part="history", origin="history", language=turn.question.language)
+        redact(text, verdicts, turn.vault)
 
     def _without_private_values(self, turn: _Turn, past: Turn, number: int) -> Turn:
         part, language = f"history:{number}", turn.question.language
@@ -306,10 +339,11 @@ class Grounder:
             turn.question,
             corpus=corpus,
             embedder=self._embedder,
-            options=self._settings.retrieval,
+            options=self._settings.searching,
             top_k=turn.ask.top_k or self._settings.retrieval.top_k,
             where=turn.ask.where,
             trace=turn.trace,
+            reranker=self._reranker,
         )
         turn.dropped += turn.found.dropped
         turn.generations = corpus.generations
@@ -352,6 +386,8 @@ class Grounder:
             clean=hide(question.clean),
             standalone=hide(question.standalone),
             corrected=question.corrected and hide(question.corrected),
+            rewritten=question.rewritten and hide(question.rewritten),
+            context=hide(question.context),
             entities=tuple(replace(entity, text=hide(entity.text)) for entity in question.entities),
         )
 
@@ -432,6 +468,7 @@ class Grounder:
             recalled=turn.recalled,
             legs=turn.found.legs,
             ranking=turn.found.ranking,
+            confidence=turn.found.confidence,
             evidence=turn.found.evidence,
             dropped=tuple(turn.dropped),
             verdicts=tuple(turn.verdicts),

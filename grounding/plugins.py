@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import cast
 
 from grounding.errors import ConfigurationError, GroundingError
-from grounding.ports import Embedder, EntityExtractor, Generator, SafetyCheck, SpellingCorrector
+from grounding.ports import (
+    Embedder,
+    EntityExtractor,
+    Generator,
+    QuestionRewriter,
+    Reranker,
+    SafetyCheck,
+    SpellingCorrector,
+)
 from grounding.settings import Settings
 from grounding.values import Entity
 
@@ -72,6 +80,48 @@ def is_known_generator(name: str) -> bool:
 
     provider, colon, model = name.partition(":")
     return name.casefold() in _GENERATORS or (provider in PROVIDERS and bool(colon and model))
+
+
+def question_rewriter(*, settings: Settings) -> QuestionRewriter | None:
+    """The rewriter of the settings, a chat model as `provider:model` or `my.module:factory`; None for `none`.
+
+    A factory may return a QuestionRewriter or a chat model of langchain-core.
+    """
+    name, seconds = settings.models.rewriter, settings.models.rewriter_seconds
+    if name.casefold() == "none":
+        return None
+    from grounding.models import langchain
+
+    if name.partition(":")[0] in langchain.PROVIDERS:
+        return langchain.rewriter_from_provider(name, seconds=seconds, environ=os.environ)
+    if _FACTORY.fullmatch(name):
+        made = _called(name, seam="rewriter", settings=settings)
+        if langchain.is_chat_model(made):
+            return langchain.rewriter_from_model(made, name=name, seconds=seconds)
+        return cast(QuestionRewriter, _fitting(made, QuestionRewriter, seam="rewriter", name=name))
+    forms = f"provider:model ({', '.join(sorted(langchain.PROVIDERS))}), my.module:factory"
+    raise ConfigurationError(_unknown("rewriter", name, known=("none",), forms=forms))
+
+
+def reranker(*, settings: Settings) -> Reranker | None:
+    """The reranker of the settings: a CrossEncoder by its folder or `organisation/model`, or `my.module:factory`. None
+    for `builtin`, where the embedder's own tokens are compared, and for `none`, where nothing is."""
+    name = settings.models.reranker
+    if name.casefold() in ("builtin", "none"):
+        return None
+    if _is_folder(name):
+        from grounding.models import cross_encoder
+
+        return cross_encoder.from_folder(Path(name), threads=settings.models.threads)
+    if _FACTORY.fullmatch(name):
+        made = _called(name, seam="reranker", settings=settings)
+        return cast(Reranker, _fitting(made, Reranker, seam="reranker", name=name))
+    if _HUB_NAME.fullmatch(name):
+        from grounding.models import cross_encoder
+
+        return cross_encoder.from_hub(name, threads=settings.models.threads)
+    forms = "a folder of a CrossEncoder, organisation/model of the Hugging Face hub, my.module:factory"
+    raise ConfigurationError(_unknown("reranker", name, known=("builtin", "none"), forms=forms))
 
 
 def entity_extractor(*, settings: Settings) -> EntityExtractor:

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from grounding.filters import Filter
 from grounding.values import (
+    Background,
     Chunk,
     Entity,
     Exchange,
@@ -22,7 +23,9 @@ from grounding.values import (
     Origin,
     Passage,
     Prompt,
+    QueryTokens,
     Turn,
+    Vectorized,
     Verdict,
 )
 
@@ -50,6 +53,28 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
+class TokenEmbedder(Protocol):
+    """What an Embedder has beside, if it tells the tokens of a text apart: the built-in reranker compares those."""
+
+    def vectorize(self, texts: Sequence[str]) -> list[Vectorized]:
+        """The vectors of `embed_passages`, each with what is kept of the passage's tokens."""
+
+    def query_tokens(self, texts: Sequence[str]) -> list[QueryTokens]:
+        """The tokens of each query, with the query prefix as in `embed_queries`."""
+
+    def closeness(self, query: QueryTokens, passages: Sequence[bytes]) -> FloatVector:
+        """How close passages are to a query, (n,) of about 0 to 1, by the tokens that were kept of them."""
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """Reads a question and a passage together. Thread-safe; the model is loaded at the first use."""
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        """How well each passage answers, in the order given; higher is better, comparable within one call."""
+
+
+@runtime_checkable
 class EntityExtractor(Protocol):
     def extract(self, texts: Sequence[str], *, language: str) -> list[tuple[Entity, ...]]:
         """Entities of each text in order of their start, without overlaps, labels of `entities.LABELS`.
@@ -60,11 +85,29 @@ class EntityExtractor(Protocol):
 
 @runtime_checkable
 class SpellingCorrector(Protocol):
-    def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
+    def correct(
+        self,
+        text: str,
+        *,
+        language: str,
+        known: Callable[[str], bool],
+        near: Callable[[str], Sequence[tuple[str, float]]],
+    ) -> str | None:
         """The text with likely misspellings mended, or None where there is nothing to offer.
 
-        `known` tells, in lower case, the words that are right here though no dictionary has them.
+        `known` tells, in lower case, the words that are right here though no dictionary has them; `near` those of them
+        a few edits away from a word, with the share of passages that have each.
         """
+
+
+@runtime_checkable
+class QuestionRewriter(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def rewrite(self, question: str, turns: Sequence[Turn]) -> str | None:
+        """The question so worded that it can be understood without the turns before it, oldest first; None where that
+        is how it is worded already. Returns or raises GeneratorFailed within the rewriter's own deadline."""
 
 
 @runtime_checkable
@@ -150,7 +193,13 @@ class LexicalIndex(Protocol):
     """Passages by words. `within` as in VectorIndex."""
 
     def search(
-        self, text: str, k: int, *, without: Sequence[int] = (), within: Sequence[int] | None = None
+        self,
+        text: str,
+        k: int,
+        *,
+        language: str = "und",
+        without: Sequence[int] = (),
+        within: Sequence[int] | None = None,
     ) -> list[Hit]: ...
 
 
@@ -178,14 +227,42 @@ class Corpus(Protocol):
         """By inner product with a unit query vector of this fingerprint. Raises EmbedderChanged if the collection holds
         vectors of another, which it may since a moment ago."""
 
-    def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
-        """By BM25 over `analysis.terms` of title, heading and text."""
+    def similarity(self, vector: FloatVector, ids: Sequence[int], *, fingerprint: Fingerprint) -> dict[int, float]:
+        """Inner products with these passages, by id, as far as they have a vector of this fingerprint."""
 
-    def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
-        """Passages in which these normalised names (`entities.normalise`) were recognised; rarer names weigh more."""
+    def background(self, vector: FloatVector, *, fingerprint: Fingerprint) -> Background | None:
+        """Of inner products with the passages at large; None while there are no vectors of this fingerprint."""
+
+    def languages(self, ids: Sequence[int]) -> dict[int, str]:
+        """The language of each of these passages, as far as they exist; "" where it is not known."""
+
+    def tokens(self, ids: Sequence[int], *, fingerprint: Fingerprint) -> dict[int, bytes]:
+        """What `TokenEmbedder.vectorize` made of the tokens of these passages, as far as it was kept."""
+
+    def lexical(self, text: str, k: int, *, language: str = "und", where: Filter | None = None) -> list[Hit]:
+        """By BM25 over `analysis.index_terms` of title, heading and text; `language` is that of the question."""
+
+    def ceiling(self, text: str, *, language: str = "und") -> float:
+        """What `lexical` would score a passage that could not have more of the text's terms, known or not."""
+
+    def entity(
+        self,
+        text: str,
+        k: int,
+        *,
+        entities: Sequence[Entity] = (),
+        language: str = "und",
+        where: Filter | None = None,
+    ) -> list[Hit]:
+        """Passages that mention the names that a text of this language speaks of, and the entities recognised in it;
+        rarer ones weigh more. Scores are 0 to 1: 1 for all the names, each in the text and in its document's title."""
 
     def knows(self, word: str, *, where: Filter | None = None) -> bool:
-        """Whether a passage has the word, by `analysis.terms`."""
+        """Whether a passage has the word, as it is written but for case: no other of the same stem."""
+
+    def words_near(self, word: str, *, where: Filter | None = None) -> list[tuple[str, float]]:
+        """Words of the collection one or two edits away that `knows` finds, likelier ones first, each with the share of
+        the passages that have it, 0 to 1."""
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """The passages that exist, in the order asked for."""

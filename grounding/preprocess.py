@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ftfy
 
@@ -57,6 +57,7 @@ def question(
     language_of: Callable[[str], str],
     spelling: SpellingCorrector,
     known: Callable[[str], bool],
+    near: Callable[[str], Sequence[tuple[str, float]]],
 ) -> Question:
     """The Question in its first forms; `standalone` starts as `clean`, entities come later.
 
@@ -69,5 +70,5 @@ def question(
     if not cleaned:
         raise InvalidRequest("the question is empty")
     language = language_of(cleaned)
-    corrected = spelling.correct(cleaned, language=language, known=known)
+    corrected = spelling.correct(cleaned, language=language, known=known, near=near)
     return Question(raw=text, clean=cleaned, standalone=cleaned, language=language, corrected=corrected)

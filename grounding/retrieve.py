@@ -1,24 +1,45 @@
-"""Question -> evidence: the legs, fused by rank, without duplicates. `retrieve` is the step; the rest is pure."""
+"""Question -> evidence: each leg is asked with each form of the question, their scores are fused, the best passages
+reranked, and what repeats itself is left out. `retrieve` is the step; what decides is pure."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from grounding import entities
-from grounding.errors import EmbedderChanged
+from grounding import analysis, confidence, fusion
+from grounding.confidence import Strength
+from grounding.errors import EmbedderChanged, ModelError
 from grounding.filters import Filter
-from grounding.ports import Corpus, Embedder
+from grounding.fusion import FormScores
+from grounding.ports import Corpus, Embedder, Reranker, TokenEmbedder
 from grounding.settings import Retrieval
 from grounding.tracing import Trace
-from grounding.values import Dropped, Evidence, Fingerprint, Hit, Leg, LegName, Passage, Question, Signal, Signals
+from grounding.values import (
+    Background,
+    Dropped,
+    Evidence,
+    Fingerprint,
+    FloatMatrix,
+    Form,
+    FormName,
+    Hit,
+    Leg,
+    LegName,
+    Passage,
+    Question,
+    Signal,
+    Signals,
+)
 
-WEIGHTS: dict[LegName, float] = {"dense": 1.0, "lexical": 1.5, "entity": 0.1}
-"""Trust in each leg; see docs/decisions/0003-fusion.md. The entity leg knows only that a name occurs, so it settles
-ties and seldom leads."""
 EMBEDDINGS = 5
 """A question is embedded so often at most, each time because the collection changed its embedder in that moment."""
+REPEATED = 0.9
+"""A passage of whose word pairs another one has this share says nothing new."""
+
+GAP = 4
+"""Characters between neighbouring passages, at most: white space."""
+TOGETHER = 6000
+"""Characters of a passage with its neighbours, at most: beyond, one section would leave no room for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +48,17 @@ class Retrieved:
     ranking: tuple[Hit, ...]
     evidence: tuple[Evidence, ...]
     dropped: tuple[Dropped, ...]
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What the dense leg found: vectors (n, dim) and hits of n texts, by the embedder of this fingerprint."""
+
+    fingerprint: Fingerprint
+    embedder: Embedder
+    vectors: FloatMatrix
+    hits: tuple[tuple[Hit, ...], ...]
 
 
 def retrieve(
@@ -38,82 +70,172 @@ def retrieve(
     top_k: int,
     where: Filter | None,
     trace: Trace,
+    reranker: Reranker | None = None,
 ) -> Retrieved:
-    """The best `top_k` passages of the corpus for the stand-alone question, with every leg's own ranks."""
+    """The best `top_k` passages of the corpus for the question, with every leg's own ranks."""
     legs: list[Leg] = []
+    forms = question.forms
     depth = max(options.candidates, top_k)
+    meant: Meant | None = None
     if "dense" in options.legs:
-        nearest = dense(question.standalone, depth, corpus=corpus, embedder=embedder, where=where, trace=trace)
-        legs += [] if nearest is None else [Leg("dense", question.standalone, tuple(nearest))]
+        texts = [form.text for form in forms]
+        meant = dense(texts, depth, corpus=corpus, embedder=embedder, where=where, trace=trace)
+        for form, hits in zip(forms, meant.hits if meant else (), strict=False):
+            legs.append(Leg("dense", form.text, hits, form.name))
     if "lexical" in options.legs:
         with trace.step("lexical") as facts:
-            query = f"{question.standalone}\n{question.corrected}" if question.corrected else question.standalone
-            hits = corpus.lexical(query, depth, where=where)
-            facts["hits"] = len(hits)
-        legs.append(Leg("lexical", query, tuple(hits)))
+            for form in forms:
+                hits = tuple(corpus.lexical(form.text, depth, language=question.language, where=where))
+                legs.append(Leg("lexical", form.text, hits, form.name))
+            facts["hits"] = sum(len(leg.hits) for leg in legs if leg.name == "lexical")
     if "entity" in options.legs:
         with trace.step("entity") as facts:
-            names = tuple(dict.fromkeys(filter(None, (entities.normalise(e.text) for e in question.entities))))
-            hits = corpus.entity(names, depth, where=where) if names else []
+            text, names = question.standalone, question.entities
+            hits = tuple(corpus.entity(text, depth, entities=names, language=question.language, where=where))
             facts["names"], facts["hits"] = len(names), len(hits)
-        legs.append(Leg("entity", ", ".join(names), tuple(hits)))
+        legs.append(Leg("entity", text, hits, "asked" if text == question.clean else "standalone"))
     with trace.step("fuse") as facts:
-        ranking = fuse(legs, k=options.rrf_k)
+        scores = _scores(question, legs, meant, corpus=corpus, filtered=where is not None)
+        ranking = fused = _fused(question, legs, scores, corpus=corpus)
+        facts["fused"] = len(ranking)
+    close: dict[int, float] = {}
+    if options.rerank_depth:
+        with trace.step("rerank") as facts:
+            leg = _reranked(forms, ranking[: max(options.rerank_depth, top_k)], meant, reranker, corpus=corpus)
+            facts["reranked"] = len(leg.hits)
+        if leg.hits:
+            legs.append(leg)
+            if reranker is None:
+                close = {hit.passage_id: hit.score for hit in leg.hits}
+                ranking = fused = fusion.reranked(ranking, close)
+            else:
+                ranking = fusion.overruled(ranking, leg.hits)
+    with trace.step("diversify") as facts:
         evidence, dropped = _select(ranking, legs, corpus=corpus, top_k=top_k)
-        facts["fused"], facts["kept"] = len(ranking), len(evidence)
-    return Retrieved(tuple(legs), ranking, evidence, dropped)
+        facts["kept"], facts["dropped"] = len(evidence), len(dropped)
+    sure = confidence.estimate(_strength(question, fused, scores, close, corpus=corpus)) if fused else 0.0
+    return Retrieved(tuple(legs), ranking, evidence, dropped, sure)
 
 
 def dense(
-    text: str,
+    texts: Sequence[str],
     k: int,
     *,
     corpus: Corpus,
     embedder: Callable[[Fingerprint], Embedder],
     where: Filter | None = None,
     trace: Trace,
-) -> list[Hit] | None:
-    """The passages nearest to a text by the embedder whose vectors the corpus holds; None while it holds none."""
+) -> Meant | None:
+    """The passages nearest to each text by the embedder whose vectors the corpus holds; None while it holds none."""
     for attempt in range(1, EMBEDDINGS + 1):
         fingerprint = corpus.fingerprint
         if fingerprint is None:
             return None
         with trace.step("embed") as facts:
-            facts["embedder"] = str(fingerprint)
-            vector = embedder(fingerprint).embed_queries([text])[0]
+            facts["embedder"], facts["texts"] = str(fingerprint), len(texts)
+            model = embedder(fingerprint)
+            vectors = model.embed_queries(texts)
         try:
             with trace.step("dense") as facts:
-                hits = corpus.dense(vector, k, fingerprint=fingerprint, where=where)
-                facts["hits"] = len(hits)
-                return hits
+                hits = tuple(tuple(corpus.dense(v, k, fingerprint=fingerprint, where=where)) for v in vectors)
+                facts["hits"] = sum(map(len, hits))
+                return Meant(fingerprint, model, vectors, hits)
         except EmbedderChanged:
             if attempt == EMBEDDINGS:
                 raise
     raise AssertionError("the last attempt returns or raises")
 
 
-def fuse(legs: Sequence[Leg], *, k: int) -> tuple[Hit, ...]:
-    """Reciprocal rank fusion: score = sum over legs of weight / (k + rank); ties go to the lower passage id.
+def _scores(
+    question: Question, legs: Sequence[Leg], meant: Meant | None, *, corpus: Corpus, filtered: bool
+) -> list[FormScores]:
+    """What the main legs say of all candidates, whichever leg found them, in each form of the question."""
+    candidates = sorted({hit.passage_id for leg in legs for hit in leg.hits})
+    found = []
+    for number, form in enumerate(question.forms):
+        worded = {hit.passage_id: hit.score for leg in _of(legs, "lexical", form) for hit in leg.hits}
+        near: dict[int, float] = {}
+        usual: Background | None = None
+        best: float | None = None
+        if meant is not None:
+            near = {hit.passage_id: hit.score for hit in meant.hits[number]}
+            best = max(near.values(), default=None) if not filtered else None
+            vector = meant.vectors[number]
+            usual = corpus.background(vector, fingerprint=meant.fingerprint)
+            others = [passage_id for passage_id in candidates if passage_id not in near]
+            near |= corpus.similarity(vector, others, fingerprint=meant.fingerprint)
+        found.append(FormScores(form.name, near, usual, best, worded))
+    return found
 
-    Source: Cormack, Clarke, Buettcher: Reciprocal rank fusion outperforms Condorcet and individual rank learning
-    methods, SIGIR 2009 (k = 60 there).
-    """
-    scores: defaultdict[int, float] = defaultdict(float)
-    for leg in legs:
-        for rank, hit in enumerate(leg.hits, start=1):
-            scores[hit.passage_id] += WEIGHTS[leg.name] / (k + rank)
-    order = sorted(scores, key=lambda passage_id: (-scores[passage_id], passage_id))
-    return tuple(Hit(passage_id, scores[passage_id]) for passage_id in order)
+
+def _fused(question: Question, legs: Sequence[Leg], scores: Sequence[FormScores], *, corpus: Corpus) -> tuple[Hit, ...]:
+    """All candidates, best first."""
+    names = {hit.passage_id: hit.score for leg in legs if leg.name == "entity" for hit in leg.hits}
+    foreign: frozenset[int] = frozenset()
+    if question.language not in ("", "und"):
+        languages = corpus.languages(sorted({hit.passage_id for leg in legs for hit in leg.hits}))
+        foreign = frozenset(p for p, language in languages.items() if language not in ("", "und", question.language))
+    return fusion.fuse(scores, names=names, foreign=foreign)
+
+
+def _strength(
+    question: Question,
+    ranking: Sequence[Hit],
+    scores: Sequence[FormScores],
+    close: Mapping[int, float],
+    *,
+    corpus: Corpus,
+) -> Strength:
+    """What speaks for the first passage of a ranking."""
+    first = ranking[0].passage_id
+    covered: dict[FormName, dict[int, float]] = {}
+    for form, each in zip(question.forms, scores, strict=True):
+        highest = corpus.ceiling(form.text, language=question.language)
+        covered[form.name] = {first: each.lexical.get(first, 0.0) / highest} if highest else {}
+    return Strength(
+        closeness=close.get(first),
+        meaning=fusion.combined({each.form: fusion.by_meaning(each) for each in scores}).get(first, 0.0),
+        coverage=fusion.combined(covered).get(first, 0.0),
+        lead=confidence.lead(ranking),
+    )
+
+
+def _reranked(
+    forms: Sequence[Form], ranking: Sequence[Hit], meant: Meant | None, reranker: Reranker | None, *, corpus: Corpus
+) -> Leg:
+    """The first passages of a ranking, scored once more: by the reranker, or by the tokens that the embedder kept."""
+    ids = [hit.passage_id for hit in ranking]
+    scores: dict[int, float] = {}
+    by_form: dict[FormName, dict[int, float]] = {}
+    if reranker is not None:
+        passages = corpus.passages(ids)
+        given = reranker.scores(forms[-1].text, [f"{p.title}\n{p.heading}\n{p.text}".strip() for p in passages])
+        if len(given) != len(passages):
+            raise ModelError(f"the reranker answered {len(given)} scores for {len(passages)} passages")
+        scores = {passage.id: score for passage, score in zip(passages, given, strict=True)}
+    elif meant is not None and isinstance(meant.embedder, TokenEmbedder):
+        kept = corpus.tokens(ids, fingerprint=meant.fingerprint)
+        if len(kept) * 2 >= len(ids) and kept:
+            packed = list(kept.values())
+            for form, query in zip(forms, meant.embedder.query_tokens([form.text for form in forms]), strict=True):
+                close = meant.embedder.closeness(query, packed).tolist()
+                by_form[form.name] = dict(zip(kept, close, strict=True))
+            scores = fusion.combined(by_form)
+    return Leg("rerank", forms[-1].text, fusion.ranked(scores), forms[-1].name)
+
+
+def _of(legs: Sequence[Leg], name: LegName, form: Form) -> list[Leg]:
+    return [leg for leg in legs if leg.name == name and leg.form == form.name]
 
 
 def _select(
     ranking: Sequence[Hit], legs: Sequence[Leg], *, corpus: Corpus, top_k: int
 ) -> tuple[tuple[Evidence, ...], tuple[Dropped, ...]]:
-    """The best `top_k` of a ranking with their texts, the second of two equal texts left out."""
-    signals = _signals(legs)
+    """The best `top_k` of a ranking with their texts: without those that only repeat a better one, and those that go on
+    where a better one of their section ends joined to it."""
     kept: list[Evidence] = []
     dropped: list[Dropped] = []
-    seen: dict[str, int] = {}
+    said: list[tuple[int, frozenset[tuple[str, str]]]] = []
     for start in range(0, len(ranking), top_k):
         block = ranking[start : start + top_k]
         found: dict[int, Passage] = {p.id: p for p in corpus.passages([hit.passage_id for hit in block])}
@@ -123,22 +245,68 @@ def _select(
                 break
             if passage is None:
                 dropped.append(Dropped(hit.passage_id, "fuse", "deleted while it was searched"))
-            elif (first := seen.setdefault(" ".join(passage.text.split()), passage.id)) != passage.id:
-                dropped.append(Dropped(passage.id, "diversify", f"same text as passage {first}"))
+                continue
+            pairs = word_pairs(passage.text)
+            first = next((number for number, other in said if repeats(pairs, other)), None)
+            if first is not None:
+                dropped.append(Dropped(passage.id, "diversify", f"says what passage {first} says"))
+                continue
+            said.append((passage.id, pairs))
+            place, joined = _joined(kept, passage, corpus=corpus)
+            if joined is None:
+                kept.append(Evidence(len(kept) + 1, hit.score, passage))
             else:
-                kept.append(Evidence(len(kept) + 1, hit.score, passage, signals[hit.passage_id]))
+                kept[place] = replace(kept[place], passage=joined)
+                dropped.append(Dropped(passage.id, "join", f"shown together with passage {joined.id}, its neighbour"))
         if len(kept) == top_k:
             break
-    return tuple(kept), tuple(dropped)
+    found_by = signals(legs, {item.passage.id for item in kept})
+    return tuple(replace(item, signals=found_by[item.passage.id]) for item in kept), tuple(dropped)
 
 
-def _signals(legs: Sequence[Leg]) -> dict[int, Signals]:
-    """What each leg said of each passage."""
-    by_passage: defaultdict[int, dict[str, Signal]] = defaultdict(dict)
+def _joined(kept: Sequence[Evidence], passage: Passage, *, corpus: Corpus) -> tuple[int, Passage | None]:
+    """Where among the evidence the passage is joined, and the better passage widened by it; None if nowhere."""
+    for place, item in enumerate(kept):
+        if not adjoins(item.passage, passage):
+            continue
+        start, end = min(item.passage.start, passage.start), max(item.passage.end, passage.end)
+        text = corpus.document_text(passage.document_id, version=passage.version)
+        # A document that has gone since has no text any more; its passages are dropped where it is looked for next.
+        if text is not None and text[passage.start : passage.end] == passage.text:
+            return place, replace(item.passage, text=text[start:end], start=start, end=end)
+    return 0, None
+
+
+def adjoins(better: Passage, passage: Passage) -> bool:
+    """Whether one of two passages of a section goes on where the other ends, and both together are not too much."""
+    same = (better.document_id, better.version, better.heading) == (
+        passage.document_id,
+        passage.version,
+        passage.heading,
+    )
+    gap = max(passage.start - better.end, better.start - passage.end)
+    return same and 0 <= gap <= GAP and len(better.text) + len(passage.text) <= TOGETHER
+
+
+def word_pairs(text: str) -> frozenset[tuple[str, str]]:
+    """Neighbouring terms of a text."""
+    terms = analysis.terms(text)
+    return frozenset(zip(terms, terms[1:] or terms, strict=False))
+
+
+def repeats(pairs: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> bool:
+    """Whether a text says no more than another, by its word pairs."""
+    return len(pairs & other) >= REPEATED * len(pairs) if pairs else not other
+
+
+def signals(legs: Sequence[Leg], ids: Collection[int] | None = None) -> dict[int, Signals]:
+    """What each leg said of these passages, or of all, in the form that put each first."""
+    found: dict[int, dict[LegName, Signal]] = {passage_id: {} for passage_id in ids or ()}
     for leg in legs:
         for rank, hit in enumerate(leg.hits, start=1):
-            by_passage[hit.passage_id][leg.name] = Signal(rank, hit.score)
-    return {
-        passage_id: Signals(dense=found.get("dense"), lexical=found.get("lexical"), entity=found.get("entity"))
-        for passage_id, found in by_passage.items()
-    }
+            if ids is not None and hit.passage_id not in found:
+                continue
+            said = found.setdefault(hit.passage_id, {})
+            if leg.name not in said or rank < said[leg.name].rank:
+                said[leg.name] = Signal(rank, hit.score, leg.form)
+    return {number: replace(Signals(), **{str(n): s for n, s in said.items()}) for number, said in found.items()}

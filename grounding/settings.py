@@ -37,9 +37,17 @@ class Models(_Section):
         validate_default=True,
         description="spaCy pipeline by language, beside those for en and ja; `builtin` needs no download",
     )
+    reranker: str = Field(
+        "builtin",
+        description="`builtin` compares tokens, where the embedder tells them apart; or a sentence-transformers "
+        "CrossEncoder by folder or hub name, or my.module:factory; `none` turns it off",
+    )
     generator: str = Field("extractive", description="`extractive`, or a chat model as provider:model")
+    rewriter: str = Field("none", description="`none`, or a chat model as provider:model that rewords follow-ups")
+    rewriter_seconds: float = Field(4.0, gt=0, le=60, description="a follow-up is searched without it after so long")
     folder: Path | None = Field(None, description="where converted models are kept; default: models/ in home")
     threads: int = Field(0, ge=0, le=256, description="threads of a model; 0: one for each core")
+    query_cache: int = Field(1024, ge=0, description="vectors of recent queries kept in memory; 0: none")
 
     @field_validator("entities")
     @classmethod
@@ -50,7 +58,7 @@ class Models(_Section):
 class Retrieval(_Section):
     top_k: int = Field(8, ge=1, le=100, description="passages of an answer unless the request says otherwise")
     candidates: int = Field(100, ge=10, le=1000, description="hits taken from each leg before they are fused")
-    rrf_k: int = Field(10, ge=1, le=1000, description="constant of reciprocal rank fusion")
+    rerank_depth: int = Field(40, ge=0, le=200, description="best passages that are compared once more; 0: none")
     legs: tuple[Literal["dense", "lexical", "entity"], ...] = Field(("dense", "lexical", "entity"), min_length=1)
     max_question_chars: int = Field(20_000, ge=100, description="a longer question is refused with a clear error")
 
@@ -117,6 +125,12 @@ class Settings(_Section):
     @property
     def models_folder(self) -> Path:
         return self.models.folder or self.home / "models"
+
+    @property
+    def searching(self) -> Retrieval:
+        """The options of retrieval, in which no reranker means that no passage is compared once more."""
+        off = self.models.reranker.casefold() == "none"
+        return self.retrieval.model_copy(update={"rerank_depth": 0}) if off else self.retrieval
 
 
 @dataclass(frozen=True, slots=True)

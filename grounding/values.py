@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ Origin: TypeAlias = Literal["question", "passage", "history", "answer"]
 Action: TypeAlias = Literal["allow", "redact", "drop", "block"]
 Outcome: TypeAlias = Literal["answered", "partial", "abstained", "refused"]
 Role: TypeAlias = Literal["system", "user", "assistant"]
-LegName: TypeAlias = Literal["dense", "lexical", "entity"]
+LegName: TypeAlias = Literal["dense", "lexical", "entity", "rerank"]
+FormName: TypeAlias = Literal["asked", "corrected", "standalone", "rewritten"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,31 @@ class Fingerprint:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.revision[:12]}/{self.dimension}"
+
+
+@dataclass(frozen=True, slots=True)
+class Vectorized:
+    """What an embedder makes of a passage: its vector and, of one that tells tokens apart, those, packed by it."""
+
+    vector: FloatVector
+    tokens: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTokens:
+    """The tokens of a query: unit vectors (n, dim), and how much each matters, (n,), all above 0."""
+
+    vectors: FloatMatrix
+    weights: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Inner products of a query with the passages of a collection at large: what a hit stands out from."""
+
+    mean: float
+    deviation: float
+    passages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +100,7 @@ class Passage:
     end: int
     heading: str = ""
     metadata: Metadata = field(default_factory=dict)
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +114,18 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """One form of a question that is searched."""
+
+    name: FormName
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """A question in each of its forms. `corrected` is offered beside `clean`, never instead of it; `entities` are of
-    `standalone`, which is `clean` unless the question leans on earlier turns."""
+    """A question in each of its forms. None takes the place of `clean`: they are searched beside it. `standalone` is
+    `clean` unless the question leans on earlier turns, and `entities` are of it; `context` is what was said before that
+    is searched with it; `rewritten` is a model's."""
 
     raw: str
     clean: str
@@ -97,6 +133,22 @@ class Question:
     language: str
     corrected: str | None = None
     entities: tuple[Entity, ...] = ()
+    rewritten: str | None = None
+    context: str = ""
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """What is searched: the question as asked, and its other forms where they differ from those before."""
+        texts: dict[str, FormName] = {}
+        for name, text in (
+            ("asked", self.clean),
+            ("corrected", self.corrected),
+            ("standalone", f"{self.context}\n{self.standalone}".strip()),
+            ("rewritten", self.rewritten),
+        ):
+            if text:
+                texts.setdefault(text, cast(FormName, name))
+        return tuple(Form(name, text) for text, name in texts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +161,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Where one leg put a passage; rank counts from 1."""
+    """Where one leg put a passage, by the form of the question that found it best; rank counts from 1."""
 
     rank: int
     score: float
+    form: FormName = "asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +188,18 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """What one leg was asked and what it found, best first."""
+    """What one leg was asked, in one form of the question, and what it found, best first."""
 
     name: LegName
     query: str
     hits: tuple[Hit, ...]
+    form: FormName = "asked"
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A passage that did not reach the prompt, and why. `stage`: fuse, diversify, screen or compose."""
+    """A passage that did not reach the prompt, and why. `stage`: fuse, diversify, join, screen or
+    compose."""
 
     passage_id: int
     stage: str
@@ -260,7 +315,8 @@ class Exchange:
 
     `change` is the collection's when the turn began, `generations` the index files that were searched, within
     `filters`: the caller's own, and what the caller may read.
-    `ranking` is everything that was fused, best first, with fused scores; `evidence` the best of it, with text.
+    `ranking` is everything that was fused, best first, with fused scores; `evidence` the best of it, with text;
+    `confidence`, 0 to 1, how likely that answers the question.
     What of `evidence` did not reach the prompt is named in `dropped`, as is what was left out before.
     `recalled` are the traces of the earlier answers of its conversation that were read for this one.
     `messages` is the rendered prompt, word for word as the generator received it.
@@ -281,6 +337,7 @@ class Exchange:
     recalled: tuple[str, ...] = ()
     legs: tuple[Leg, ...] = ()
     ranking: tuple[Hit, ...] = ()
+    confidence: float | None = None
     evidence: tuple[Evidence, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 
 from grounding.errors import ConfigurationError, GroundingError, LoadError, MissingDependency, ModelError
-from grounding.ports import Embedder, EntityExtractor
-from grounding.values import Entity, FloatVector
+from grounding.ports import Embedder, EntityExtractor, TokenEmbedder
+from grounding.values import Entity, Vectorized
 from ingest.prepare import Draft, Prepared
 from store.documents import NewDocument, NewPassage
 
@@ -37,8 +37,8 @@ class Pending:
     far; `embedded` is done when none is lacking."""
 
     documents: tuple[Prepared, ...]
-    stored: Mapping[str, FloatVector]
-    made: Mapping[str, FloatVector]
+    stored: Mapping[str, Vectorized]
+    made: Mapping[str, Vectorized]
     embedded: Future[None]
     entities: Future[list[tuple[Entity, ...]]]
 
@@ -57,10 +57,10 @@ class Encoder:
         self._naming = ThreadPoolExecutor(1, thread_name_prefix="entities")
         self._stop = Event()
         self._failed_in_a_row = 0
-        self._before: Mapping[str, FloatVector] = {}
+        self._before: Mapping[str, Vectorized] = {}
         self.embedded = 0
 
-    def start(self, documents: Sequence[Prepared], stored: Mapping[str, FloatVector]) -> Pending:
+    def start(self, documents: Sequence[Prepared], stored: Mapping[str, Vectorized]) -> Pending:
         """Sets both models to work on a batch. `stored` are vectors that the collection holds already, by hash.
 
         The batch before may not be stored yet: what is made for it is not made again.
@@ -72,7 +72,7 @@ class Encoder:
             if draft.embed_hash not in stored
         }
         drafts = [draft for document in documents for draft in document.drafts]
-        made: dict[str, FloatVector] = {}
+        made: dict[str, Vectorized] = {}
         embedded = self._embedding.submit(self._embed, texts, made, self._before)
         self._before = made
         return Pending(tuple(documents), stored, made, embedded, self._naming.submit(self._entities, drafts))
@@ -96,7 +96,7 @@ class Encoder:
         self._embedding.shutdown(cancel_futures=True)
         self._naming.shutdown(cancel_futures=True)
 
-    def _alone(self, document: Prepared, vectors: dict[str, FloatVector]) -> NewDocument | LoadError:
+    def _alone(self, document: Prepared, vectors: dict[str, Vectorized]) -> NewDocument | LoadError:
         """The document on its own. What has to be embedded for it is put to the vectors, for those after it."""
         source = document.document.source
         texts = {draft.embed_hash: draft.embedded for draft in document.drafts if draft.embed_hash not in vectors}
@@ -113,7 +113,7 @@ class Encoder:
             return _failure(source, found, stage="entities")
         return _complete(document, vectors, found)
 
-    def _embed(self, texts: Mapping[str, str], made: dict[str, FloatVector], before: Mapping[str, FloatVector]) -> None:
+    def _embed(self, texts: Mapping[str, str], made: dict[str, Vectorized], before: Mapping[str, Vectorized]) -> None:
         """Puts the vectors of the texts into `made`, with those of the batch before where they are the same."""
         if self._stop.is_set():
             raise _Stopped
@@ -139,17 +139,26 @@ class Encoder:
         return found
 
 
-def in_slices(texts: Mapping[str, str], *, embedder: Embedder) -> Iterator[dict[str, FloatVector]]:
+def in_slices(texts: Mapping[str, str], *, embedder: Embedder) -> Iterator[dict[str, Vectorized]]:
     """Vectors by hash, some at a time. Texts of like length go together: a model pads a batch to its longest.
 
     Raises ModelError where the embedder answers nonsense.
     """
     order = iter(sorted(texts.items(), key=lambda item: len(item[1])))
     while part := list(islice(order, SLICE)):
-        matrix = embedder.embed_passages([text for _, text in part])
-        if matrix.shape != (len(part), embedder.fingerprint.dimension) or not np.isfinite(matrix).all():
-            raise ModelError(f"the embedder answered nonsense: shape {matrix.shape} for {len(part)} passages")
-        yield dict(zip((digest for digest, _ in part), matrix, strict=True))
+        made = _vectorized([text for _, text in part], embedder)
+        yield dict(zip((digest for digest, _ in part), made, strict=True))
+
+
+def _vectorized(texts: Sequence[str], embedder: Embedder) -> list[Vectorized]:
+    if isinstance(embedder, TokenEmbedder):
+        made = embedder.vectorize(texts)
+    else:
+        made = [Vectorized(vector) for vector in embedder.embed_passages(texts)]
+    shape = (embedder.fingerprint.dimension,)
+    if len(made) != len(texts) or not all(v.vector.shape == shape and np.isfinite(v.vector).all() for v in made):
+        raise ModelError(f"the embedder answered nonsense: {len(made)} vectors for {len(texts)} passages")
+    return made
 
 
 def _attempt(work: Callable[[], _T]) -> _T | Exception:
@@ -170,7 +179,7 @@ def _failure(source: str, error: Exception, *, stage: str) -> LoadError:
 
 
 def _complete(
-    document: Prepared, vectors: Mapping[str, FloatVector], entities: Sequence[tuple[Entity, ...]]
+    document: Prepared, vectors: Mapping[str, Vectorized], entities: Sequence[tuple[Entity, ...]]
 ) -> NewDocument:
     return NewDocument(
         document=document.document,
@@ -181,9 +190,11 @@ def _complete(
                 end=draft.end,
                 heading=draft.heading,
                 metadata={},
-                vector=vectors[draft.embed_hash],
+                vector=vectors[draft.embed_hash].vector,
+                tokens=vectors[draft.embed_hash].tokens,
                 embed_hash=draft.embed_hash,
                 entities=found,
+                language=draft.language,
             )
             for draft, found in zip(document.drafts, entities, strict=True)
         ),

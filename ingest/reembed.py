@@ -26,7 +26,7 @@ from grounding.errors import (
     ModelError,
 )
 from grounding.ports import Embedder
-from grounding.values import Fingerprint, FloatVector, Hit
+from grounding.values import Fingerprint, Hit, Vectorized
 from ingest.encode import in_slices
 from ingest.patience import Patience
 from ingest.prepare import context_of, embedded
@@ -243,11 +243,11 @@ class _Run:
             self._embedded += len(part)
             self._reused += max(0, self._store_vectors(part, alike) - len(part))
 
-    def _store_vectors(self, vectors: Mapping[str, FloatVector], passages: Mapping[str, Sequence[int]]) -> int:
+    def _store_vectors(self, vectors: Mapping[str, Vectorized], passages: Mapping[str, Sequence[int]]) -> int:
         """How many passages have got the vector of their embedded text."""
         rows = [
-            NewVector(passage_id, digest, vector)
-            for digest, vector in vectors.items()
+            NewVector(passage_id, digest, made.vector, made.tokens)
+            for digest, made in vectors.items()
             for passage_id in passages[digest]
         ]
         stored = self._patiently(partial(self._migration.add, rows))

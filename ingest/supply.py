@@ -29,6 +29,9 @@ Feed: TypeAlias = Callable[[Mapping[str, KnownDocument], Ledger], Iterator[Arriv
 """What arrives, given what the collection holds; it tells the ledger what could not be read."""
 
 BATCH_PASSAGES = 256
+FIRST_PASSAGES = 32
+"""The first batch is as small as this, and each of the next twice as large as the one before: models that wait for
+nothing but a first batch begin soon."""
 BATCH_SETTLED = 2000
 """So many documents that need no model are handed over at once."""
 
@@ -72,12 +75,14 @@ class Supply:
 
     def batches(self, arriving: Iterator[Arrival]) -> Generator[Batch]:
         batch = Batch()
+        enough = min(FIRST_PASSAGES, self.batch_passages)
         with closing(flow.in_order(self._tasks(arriving), workers=self.workers)) as items:
             for item in items:
                 batch.add(item)
-                if batch.passages >= self.batch_passages or len(batch.settled) >= BATCH_SETTLED:
+                if batch.passages >= enough or len(batch.settled) >= BATCH_SETTLED:
                     yield batch
                     batch = Batch()
+                    enough = min(2 * enough, self.batch_passages)
         yield batch
 
     def _tasks(self, arriving: Iterator[Arrival]) -> Iterator[Callable[[], Prepared | Settled]]:

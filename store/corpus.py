@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from sqlalchemy import Connection, RowMapping, select
 
+from grounding import linking
 from grounding.errors import EmbedderChanged, InvalidRequest, NotFound, StoreError
 from grounding.filters import GROUPS, Filter, without_field
-from grounding.values import Fingerprint, FloatVector, Hit, Passage
+from grounding.values import Background, Entity, Fingerprint, FloatMatrix, FloatVector, Hit, Passage
+from grounding.wordlist import fold, is_word
 from store import fingerprints, passages
 from store.collections import Place
 from store.database import Database
 from store.filtering import passages_where, with_field
 from store.generations import Shelf
-from store.lexical import Tantivy, TermTail, weigh
+from store.lexical import Tantivy, TermTail, ceiling, weigh
+from store.mentions import Mentions
 from store.publishing import Standing, remembered_since, standing
-from store.ranking import NO_IDS, Ids, as_ids, best, contains, fixed, merged
+from store.ranking import NO_IDS, Ids, as_ids, contains, fixed, merged
 from store.readers import Care, LexicalReader, VectorReader, View
-from store.schema import DocumentRow, DocumentText, PassageEntity, PassageRow
+from store.recent import Recent
+from store.schema import DocumentRow, DocumentText, PassageRow
+from store.vocabulary import GrowingVocabulary, Vocabulary
 
 FILTERS_KEPT = 32
-NAMES_KEPT = 512
-MICRO = 1_000_000
-"""Weights of names are whole millionths: sums of them are exact in any order, and ties are ties."""
+SAMPLE = 2000
+"""Passages whose vectors stand for all when it is asked what is usual: the deviation is within 2 %."""
+SAMPLES_KEPT = 4
+WORDS_OFFERED = 12
+WITNESSES = 50
+"""Passages that are read to see whether one has a word itself, and not another of its stem or a part of it."""
+EDIT_COSTS = 2.5
+"""A word must be so many powers of ten more common to be as likely with one edit more."""
+UNSEEN = 100
+"""Passages that might have been there too: in a handful, no word is as common as it seems."""
 
 
 class SqlCorpus:
@@ -40,8 +52,9 @@ class SqlCorpus:
         self._name = place.name
         self._vectors = VectorReader(database, shelf, collection_id=place.id, care=care)
         self._terms = LexicalReader(database, shelf, collection_id=place.id, care=care)
-        self._eligible = _Recent(FILTERS_KEPT)
-        self._mentioning = _Recent(NAMES_KEPT)
+        self._eligible: Recent[Ids] = Recent(FILTERS_KEPT)
+        self._samples: Recent[tuple[FloatVector, FloatMatrix]] = Recent(SAMPLES_KEPT)
+        self._mentions = Mentions(place.id)
         self._size = (-1, 0)
         self._known_fingerprint: tuple[int, Fingerprint] | None = None
         self._has_groups = (-1, False)
@@ -93,54 +106,162 @@ class SqlCorpus:
                 return self.dense(vector, k, fingerprint=fingerprint, where=where)
         return merged(hits, k)
 
-    def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
-        """By BM25 over `analysis.terms` of title, heading and text."""
+    def similarity(self, vector: FloatVector, ids: Sequence[int], *, fingerprint: Fingerprint) -> dict[int, float]:
+        """Inner products with these passages, by id, as far as they have a vector of this fingerprint."""
+        with self._now() as (connection, now):
+            view = self._vectors.view(connection, now)
+            if not len(ids) or self._fingerprint(connection, view.fingerprint_id) != fingerprint:
+                return {}
+        some = as_ids(ids)
+        hits = view.tail.search(vector, some.size, without=view.gone, within=some)
+        if view.base is not None:
+            try:
+                hits += view.base.search(vector, some.size, without=view.gone, within=some)
+            except StoreError:
+                self._vectors.distrust(view)
+                return self.similarity(vector, ids, fingerprint=fingerprint)
+        return {hit.passage_id: hit.score for hit in hits}
+
+    def background(self, vector: FloatVector, *, fingerprint: Fingerprint) -> Background | None:
+        """Of inner products with a sample of the passages: of those in the index files, if they are many, so that a
+        replay finds the same."""
+        with self._now() as (connection, now):
+            view = self._vectors.view(connection, now)
+            if self._fingerprint(connection, view.fingerprint_id) != fingerprint:
+                return None
+        parts = [view.tail] if view.base is None else [view.base, view.tail]
+        total = sum(map(len, parts)) - len(view.gone)
+        if total < 1:
+            return None
+        if len(parts[0]) > SAMPLE:
+            parts = parts[:1]
+        state = self._vectors.generation if len(parts) == 1 else now.change
+        key = f"{fingerprint} {state} {[len(part) for part in parts]}"
+        known = self._samples.get(key)
+        if known is None:
+            sample = np.concatenate(
+                [part.sample(SAMPLE, without=view.gone if total <= SAMPLE else ()) for part in parts]
+            )
+            mean = sample.mean(axis=0)
+            known = (now.change, (mean, np.asarray((sample - mean).T @ (sample - mean) / len(sample))))
+            self._samples.put(key, known)
+        mean, covariance = known[1]
+        deviation = math.sqrt(max(float(vector @ covariance @ vector), 0.0))
+        return Background(float(mean @ vector), deviation, total)
+
+    def languages(self, ids: Sequence[int]) -> dict[int, str]:
+        """The language of each of these passages, as far as they exist."""
+        with self._database.read() as connection:
+            return {
+                row[0]: row[1]
+                for some in passages.batches(ids)
+                for row in connection.execute(
+                    select(PassageRow.id, PassageRow.language).where(
+                        PassageRow.id.in_(some), PassageRow.collection_id == self._id
+                    )
+                )
+            }
+
+    def tokens(self, ids: Sequence[int], *, fingerprint: Fingerprint) -> dict[int, bytes]:
+        """What was kept of the tokens of these passages, as far as it was."""
+        with self._now() as (connection, _):
+            key = fingerprints.find(connection, fingerprint)
+            return {} if key is None else passages.tokens_of(connection, self._id, ids, fingerprint_id=key)
+
+    def lexical(self, text: str, k: int, *, language: str = "und", where: Filter | None = None) -> list[Hit]:
+        """By BM25 over `analysis.index_terms` of title, heading and text; `language` is that of the question."""
         with self._now() as (connection, now):
             view = self._terms.view(connection, now)
             within = self._within(connection, now, where)
         if view.base is None:
-            return view.tail.search(text, k, without=view.gone, within=within)
+            return view.tail.search(text, k, language=language, without=view.gone, within=within)
         try:
-            return self._lexical(text, k, view, view.base, within)
+            return self._lexical(text, k, view, view.base, within, language=language)
         except StoreError:
             self._terms.distrust(view)
-            return self.lexical(text, k, where=where)
+            return self.lexical(text, k, language=language, where=where)
 
     def _lexical(
-        self, text: str, k: int, view: View[Tantivy, TermTail], base: Tantivy, within: Ids | None
+        self, text: str, k: int, view: View[Tantivy, TermTail], base: Tantivy, within: Ids | None, *, language: str
     ) -> list[Hit]:
         tail = view.tail
         if not len(tail):
-            return base.search(text, k, without=view.gone, within=within)
+            return base.search(text, k, language=language, without=view.gone, within=within)
         # Weights of both together: a term is not rare because few passages came lately.
-        weights = weigh(text, [base, tail])
+        weights = weigh(text, [base, tail], language=language)
         average = (base.length + tail.length) / (base.passages + tail.passages)
         hits = base.search_terms(weights, k, without=view.gone, within=within)
         hits += tail.search_terms(weights, k, without=view.gone, within=within, average=average)
         return merged(hits, k)
 
-    def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
-        """Passages in which these normalised names were recognised; rarer names weigh more."""
-        wanted = sorted({name for name in names if name})
-        if k < 1 or not wanted:
-            return []
+    def ceiling(self, text: str, *, language: str = "und") -> float:
+        """What `lexical` would score a passage that could not have more of the text's terms, known or not."""
         with self._now() as (connection, now):
-            mentions = [ids for name in wanted if (ids := self._mentions(connection, now, name)).size]
-            within = self._within(connection, now, where)
-            total = self._passages(connection, now)
-        if not mentions:
-            return []
-        weights = [round(MICRO * math.log1p(total / ids.size)) for ids in mentions]
-        found, places = np.unique(np.concatenate(mentions), return_inverse=True)
-        points = np.bincount(places, np.repeat(weights, [ids.size for ids in mentions]), minlength=found.size)
-        if within is not None:
-            mask = contains(within, found)
-            found, points = found[mask], points[mask]
-        return best(found, points / MICRO, k)
+            view = self._terms.view(connection, now)
+        try:
+            return ceiling(text, [view.tail] if view.base is None else [view.base, view.tail], language=language)
+        except StoreError:
+            self._terms.distrust(view)
+            return self.ceiling(text, language=language)
+
+    def entity(
+        self,
+        text: str,
+        k: int,
+        *,
+        entities: Sequence[Entity] = (),
+        language: str = "und",
+        where: Filter | None = None,
+    ) -> list[Hit]:
+        """Passages that mention the names that a text speaks of, and the entities recognised in it."""
+        candidates = linking.candidates(text, entities, language=language)
+        with self._now() as (connection, now):
+            return self._mentions.search(
+                connection,
+                candidates,
+                k,
+                change=now.change,
+                passages=self._passages(connection, now),
+                within=self._nameable(connection, now, where),
+            )
 
     def knows(self, word: str, *, where: Filter | None = None) -> bool:
-        """Whether a passage has the word, by `analysis.terms`."""
-        return bool(self.lexical(word, 1, where=where))
+        """Whether a passage has the word, as it is written: no other of the same stem."""
+        with self._now() as (connection, now):
+            view = self._terms.view(connection, now)
+        try:
+            seen = not is_word(fold(word)) or any(held.count(fold(word)) for held in _vocabularies(view))
+        except StoreError:
+            self._terms.distrust(view)
+            return self.knows(word, where=where)
+        if not seen or where is None:
+            return seen and bool(self.lexical(word, 1))
+        # The words are those of the whole collection: what the caller may not read must not show through them.
+        whole = re.compile(rf"(?<!\w){re.escape(fold(word))}(?!\w)")
+        readable = self.passages([hit.passage_id for hit in self.lexical(word, WITNESSES, where=where)])
+        return any(whole.search(fold(f"{p.title}\n{p.heading}\n{p.text}")) for p in readable)
+
+    def words_near(self, word: str, *, where: Filter | None = None) -> list[tuple[str, float]]:
+        """Words of the collection one or two edits away, likelier ones first, each with the share of the passages that
+        have it."""
+        with self._now() as (connection, now):
+            view = self._terms.view(connection, now)
+        passages_held = len(view.tail) + (0 if view.base is None else view.base.passages)
+        counts: Counter[str] = Counter()
+        edits: dict[str, int] = {}
+        try:
+            for neighbour in (found for held in _vocabularies(view) for found in held.near(fold(word))):
+                counts[neighbour.word] += neighbour.count
+                edits[neighbour.word] = neighbour.edits
+        except StoreError:
+            self._terms.distrust(view)
+            return self.words_near(word, where=where)
+        likely = sorted(counts, key=lambda near: (edits[near] * EDIT_COSTS - math.log10(counts[near]), near))
+        return [
+            (near, counts[near] / (passages_held + UNSEEN))
+            for near in likely[:WORDS_OFFERED]
+            if self.knows(near, where=where)
+        ]
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """The passages that exist, in the order asked for."""
@@ -217,17 +338,9 @@ class SqlCorpus:
             self._has_groups = (now.change, found is not None)
         return self._has_groups[1]
 
-    def _mentions(self, connection: Connection, now: Standing, name: str) -> Ids:
-        """Ids of the passages that mention a name, as of `now`."""
-        change, ids = self._mentioning.get(name) or (0, NO_IDS)
-        if change != now.change:
-            query = select(PassageEntity.passage_id).where(
-                PassageEntity.collection_id == self._id, PassageEntity.name == name
-            )
-            rows = connection.execute(query.order_by(PassageEntity.passage_id))
-            ids = np.fromiter(rows.scalars(), dtype=np.int64)
-            self._mentioning.put(name, (now.change, ids))
-        return ids
+    def _nameable(self, connection: Connection, now: Standing, where: Filter | None) -> Ids | None:
+        """Ids of the passages whose names a question may find; None for all of them."""
+        return self._within(connection, now, where)
 
     def _passages(self, connection: Connection, now: Standing) -> int:
         if self._size[0] != now.change:
@@ -235,25 +348,8 @@ class SqlCorpus:
         return self._size[1]
 
 
-class _Recent:
-    """The ids that the last few look-ups gave, with the change as of which they did. Thread-safe."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[int, Ids]] = OrderedDict()
-
-    def get(self, key: str) -> tuple[int, Ids] | None:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def put(self, key: str, found: tuple[int, Ids]) -> None:
-        with self._lock:
-            self._kept[key] = found
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+def _vocabularies(view: View[Tantivy, TermTail]) -> list[Vocabulary | GrowingVocabulary]:
+    return [view.tail.words] if view.base is None else [view.base.words, view.tail.words]
 
 
 def _followed(ids: Ids, came: Ids, went: Ids) -> Ids:
@@ -273,6 +369,7 @@ def _passage(row: RowMapping) -> Passage:
         start=row["start"],
         end=row["end"],
         heading=row["heading"],
+        language=row["language"],
         metadata={**row["of_document"], **row["of_passage"]},
     )
 
@@ -287,6 +384,7 @@ _PASSAGES = select(
     PassageRow.start,
     PassageRow.end,
     PassageRow.heading,
+    PassageRow.language,
     DocumentRow.metadata_json.label("of_document"),
     PassageRow.metadata_json.label("of_passage"),
 ).join(DocumentRow, DocumentRow.id == PassageRow.document_id)

@@ -23,7 +23,8 @@ from store.withdrawing import withdraw_quotes
 @dataclass(frozen=True, slots=True)
 class NewPassage:
     """A passage to be stored. `vector` is the unit vector of the embedded text, whose hash is `embed_hash`;
-    the spans of `entities` refer to `text`. `metadata` is what the passage has beyond its document."""
+    the spans of `entities` refer to `text`. `metadata` is what the passage has beyond its document; `language` is
+    ISO 639-1 or "und"."""
 
     text: str
     start: int
@@ -33,6 +34,8 @@ class NewPassage:
     vector: FloatVector
     embed_hash: str
     entities: tuple[Entity, ...] = ()
+    language: str = "und"
+    tokens: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from store.schema import (
     PassageEntity,
     PassageRow,
     RetiredDocument,
+    TokenRow,
     Tombstone,
     TurnRow,
     VectorRow,
@@ -394,6 +395,7 @@ def _count_document(connection: Connection, key: int, gone: _Gone) -> None:
     for some in passages.batches(ids):
         gone.count(connection, PassageRow, PassageRow.id.in_(some))
         gone.count(connection, VectorRow, VectorRow.passage_id.in_(some))
+        gone.count(connection, TokenRow, TokenRow.passage_id.in_(some))
         gone.count(connection, PassageEntity, PassageEntity.passage_id.in_(some))
     gone.texts += connection.execute(select(DocumentText.text).where(DocumentText.document_id == key)).scalars()
     headings = select(PassageRow.heading).where(PassageRow.document_id == key).distinct()

@@ -25,8 +25,8 @@ import numpy.typing as npt
 from grounding.errors import StoreError
 from grounding.values import FloatMatrix, FloatVector, Hit
 from store.calibration import DEPTHS, Calibration, calibrated
-from store.ranking import Ids, IdSet, Mask, Remembered, Scores, best, contains
-from store.vectors import IDS_FILE, Rows, products, products_at, require_unit, rows_of
+from store.ranking import Ids, IdSet, Mask, Remembered, Scores, as_ids, best, contains
+from store.vectors import IDS_FILE, Rows, products, products_at, require_unit, rows_of, spread
 
 VECTORS_FILE = "vectors.f32"
 ASSIGNED_FILE = "assigned.npy"
@@ -154,6 +154,10 @@ class Inverted:
                 look = partial(self._looked, query, nearness, depth, eligible, left)
                 rows, scores = self._nearest(nearness, depth, eligible.sizes, look)
         return best(self.ids[rows], scores, k)
+
+    def sample(self, size: int, *, without: IdSet = ()) -> FloatMatrix:
+        """As `Flat.sample`."""
+        return spread(self._vectors, size, gone=contains(as_ids(without), self.ids))
 
     def _nearest(self, nearness: Scores, k: int, sizes: Rows, search: Search) -> tuple[Rows, Scores]:
         """Rows, and their scores, of all lists that may hold one of the k best; `sizes` says how many are eligible."""

@@ -1,11 +1,13 @@
-"""Lexical indexes: passages by BM25 over `analysis.terms`. Each keeps the contract `ports.LexicalIndex`.
+"""Lexical indexes: passages by BM25 over `analysis.index_terms`. Each keeps the contract `ports.LexicalIndex`.
 
-A passage is indexed as its title, heading and text, the title counting twice. Two indexes over parts of one
-collection give comparable scores: `weigh` takes the frequency of a term from both.
+A passage is indexed as its title, heading and text, the title counting twice, by the terms of its own language and by
+pairs of neighbouring words. Two indexes over parts of one collection give comparable scores: `weigh` takes the
+frequency of a term from both.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -27,9 +29,10 @@ from tantivy import Occur, Query
 from grounding import analysis
 from grounding.errors import StoreError
 from grounding.values import Hit
-from store.ranking import NO_IDS, Ids, Scores, allowed, as_ids, best, widening
+from store import vocabulary
+from store.ranking import NO_IDS, Ids, Scores, allowed, as_ids, best, contains, widening
 
-FAMILY = f"tantivy-0.27 terms-{analysis.VERSION}"
+FAMILY = f"tantivy-0.27 terms-{analysis.INDEX_VERSION} words-{vocabulary.VERSION}"
 """Of what the index is made: one of another family is rebuilt."""
 TITLE_WEIGHT = 2
 """nDCG@10, title once and twice: SciFact 0.687, 0.690, JSQuAD 0.941, 0.943; in a field of its own 0.690 and 0.928."""
@@ -51,9 +54,23 @@ class Text:
     title: str
     heading: str
     text: str
+    language: str = analysis.UNKNOWN
+
+    @property
+    def kind(self) -> str:
+        """How it is analysed, one of `analysis.KINDS`."""
+        return analysis.kind(self.language)
+
+    def fields(self) -> list[list[str]]:
+        """The terms of each field, as often as it counts. Terms of two fields are no neighbours."""
+        title, heading, text = (
+            analysis.index_terms(part, self.language) for part in (self.title, self.heading, self.text)
+        )
+        return [field for field in [title] * TITLE_WEIGHT + [heading, text] if field]
 
     def terms(self) -> list[str]:
-        return analysis.terms(self.title) * TITLE_WEIGHT + analysis.terms(self.heading) + analysis.terms(self.text)
+        """What it is found by."""
+        return [term for field in self.fields() for term in field + analysis.pairs(field)]
 
 
 class Statistics(Protocol):
@@ -66,22 +83,45 @@ class Statistics(Protocol):
     def length(self) -> int:
         """Terms of all passages."""
 
+    @property
+    def kinds(self) -> Counter[str]:
+        """Passages of each kind, by `analysis.kind`."""
+
     def frequency(self, term: str) -> int:
         """Passages with this term."""
 
 
-def weigh(text: str, indexes: Sequence[Statistics]) -> dict[str, float]:
+def weigh(text: str, indexes: Sequence[Statistics], *, language: str = analysis.UNKNOWN) -> dict[str, float]:
     """The weight of each term of a question, rare ones more; terms that no index knows are left out."""
-    total = sum(index.passages for index in indexes)
-    weights = {}
-    for term, times in Counter(analysis.terms(text)).items():
-        frequency = sum(index.frequency(term) for index in indexes)
-        if frequency:
-            weights[term] = times * _idf(total, frequency)
+    weights: dict[str, float] = {}
+    for _, weight, known in _weighed(text, indexes, language):
+        for term in known:
+            weights[term] = max(weight, weights.get(term, 0.0))
     return weights
 
 
-def _idf(total: int, frequency: int) -> float:
+def ceiling(text: str, indexes: Sequence[Statistics], *, language: str = analysis.UNKNOWN) -> float:
+    """The score of a passage that could not have more of what a question asks for; what no index knows counts as the
+    rarest, unless a passage is none the worse without it."""
+    weighed = _weighed(text, indexes, language)
+    return (K1 + 1) * sum(weight for thing, weight, known in weighed if known or not thing.spare)
+
+
+def _weighed(
+    text: str, indexes: Sequence[Statistics], language: str
+) -> Iterator[tuple[analysis.Wanted, float, list[str]]]:
+    """Each thing that a question asks for, what it weighs, and its terms as far as an index knows them."""
+    total = sum(index.passages for index in indexes)
+    kinds = sum((index.kinds for index in indexes), Counter[str]())
+    held = sorted(kinds, key=lambda each: (-kinds[each], each))
+    for thing in analysis.question(text, language=language, held=held):
+        counts = {term: sum(index.frequency(term) for index in indexes) for term in thing.terms}
+        # Any of them will do: one is not the rarer for being written in a language that few passages have.
+        frequency = min(total, sum(counts.values()))
+        yield thing, thing.weight * _idf(total, frequency or 0.5), [term for term in counts if counts[term]]
+
+
+def _idf(total: int, frequency: float) -> float:
     return math.log1p((total - frequency + 0.5) / (frequency + 0.5))
 
 
@@ -98,6 +138,8 @@ class Tantivy:
             self.passages = sum(int(segment["max_doc"]) for segment in meta["segments"])
             self._searcher = index.searcher()
             self.length = self._total("length")
+            self.kinds = Counter({kind: held for kind in analysis.KINDS if (held := self._frequency("kind", kind))})
+            self.words = vocabulary.Vocabulary(folder)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{folder.name}: not a lexical index that can be read") from error
         self._schema = index.schema
@@ -111,8 +153,11 @@ class Tantivy:
         return int(self._searcher.num_docs)
 
     def frequency(self, term: str) -> int:
+        return self._frequency("terms", term)
+
+    def _frequency(self, field: str, term: str) -> int:
         with _told_of_damage():
-            return int(self._searcher.doc_freq("terms", term))
+            return int(self._searcher.doc_freq(field, term))
 
     def ids(self) -> Ids:
         """Every passage in it, ascending. Raises StoreError, as searches do, where the files are damaged."""
@@ -122,10 +167,16 @@ class Tantivy:
         return np.sort(np.asarray(values, dtype=np.int64))
 
     def search(
-        self, text: str, k: int, *, without: Sequence[int] | Ids = (), within: Sequence[int] | Ids | None = None
+        self,
+        text: str,
+        k: int,
+        *,
+        language: str = analysis.UNKNOWN,
+        without: Sequence[int] | Ids = (),
+        within: Sequence[int] | Ids | None = None,
     ) -> list[Hit]:
         """At most k hits by BM25, best first; never an id of `without`, only ids of `within` if given."""
-        return self.search_terms(weigh(text, [self]), k, without=without, within=within)
+        return self.search_terms(weigh(text, [self], language=language), k, without=without, within=within)
 
     def search_terms(
         self,
@@ -136,23 +187,26 @@ class Tantivy:
         within: Sequence[int] | Ids | None = None,
     ) -> list[Hit]:
         """As `search`, by terms of given weight."""
-        weights = {term: weight for term, weight in weights.items() if self.frequency(term)}
+        boosts = {
+            term: weight / _idf(self.passages, held)
+            for term, weight in weights.items()
+            if (held := self.frequency(term))
+        }
         excluded, eligible = as_ids(without), None if within is None else as_ids(within)
-        if k < 1 or not weights or (eligible is not None and not eligible.size):
+        if k < 1 or not boosts or (eligible is not None and not eligible.size):
             return []
-        query = self._query(weights)
+        query = self._query(boosts)
         if eligible is not None and eligible.size <= SHARE_OF_ALL * self.passages:
             member = Query.term_set_query(self._schema, "id", eligible.tolist())
             query = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(member, 0.0))])
         return widening(lambda limit: self._first(query, limit), k, without=excluded, within=eligible)
 
-    def _query(self, weights: Mapping[str, float]) -> Query:
+    def _query(self, boosts: Mapping[str, float]) -> Query:
         # Built from terms, never parsed: nothing that a user writes is an operator.
         parts = []
-        for term, weight in weights.items():
+        for term, boost in boosts.items():
             query = Query.term_query(self._schema, "terms", term, index_option="freq")
-            own = _idf(self.passages, self.frequency(term))
-            parts.append((Occur.Should, Query.boost_query(query, weight / own)))
+            parts.append((Occur.Should, Query.boost_query(query, boost)))
         return Query.boolean_query(parts)
 
     def _first(self, query: Query, limit: int) -> tuple[Ids, Scores]:
@@ -189,15 +243,19 @@ def write_index(folder: Path, texts: Iterable[Text], *, base: Path | None = None
         if removed:
             # delete_documents_by_term finds nothing in unsigned fields: it takes the number for a signed one.
             writer.delete_documents_by_query(Query.term_set_query(index.schema, "id", list(removed)))
+        words = vocabulary.GrowingVocabulary(base)
         for text in texts:
+            words.add(text.title, text.heading, text.text)
             terms = text.terms()
             document = tantivy.Document()
             document.add_unsigned("id", text.passage_id)
             document.add_unsigned("length", len(terms))
+            document.add_text("kind", text.kind)
             document.add_text("terms", " ".join(terms))
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()
+        words.write(folder)
     except (OSError, ValueError) as error:
         raise StoreError(f"the lexical index {folder.name} cannot be written: {error}") from error
     for lock in folder.glob(".tantivy-*.lock"):
@@ -208,6 +266,7 @@ def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("id", indexed=True, fast=True)
     builder.add_unsigned_field("length", fast=True)
+    builder.add_text_field("kind", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("terms", tokenizer_name="whitespace", index_option="freq")
     return builder.build()
 
@@ -224,28 +283,45 @@ def _link(base: Path, folder: Path) -> None:
 
 
 class TermTail:
-    """BM25 in memory over what was committed since the index on disk, scored as tantivy scores. Thread-safe."""
+    """BM25 in memory over what was committed since the index on disk, scored as tantivy scores. Thread-safe.
+
+    Terms are also kept with their places, counted through all passages with a gap after each field: `analysis.pairs`
+    are found by them, where a list for every pair would take ten times the memory.
+    """
 
     def __init__(self) -> None:
         self.ids: Ids = NO_IDS
         self.length = 0
-        self._norms = array("I")
+        self.words = vocabulary.GrowingVocabulary()
+        self._kinds: Counter[str] = Counter()
+        self._norms: Ids = NO_IDS
+        self._starts: Ids = NO_IDS
+        self._end = 0
         self._postings: dict[str, array[int]] = {}
+        self._places: dict[str, array[int]] = {}
         self._lock = threading.Lock()
 
     def add(self, texts: Iterable[Text]) -> None:
         """Adds passages, whose ids are above those it has."""
-        counted = [(text.passage_id, text.terms()) for text in texts]
+        new = [(text, text.fields()) for text in texts]
+        lengths = [sum(len(field) + len(analysis.pairs(field)) for field in fields) for _, fields in new]
+        for text, _ in new:
+            self.words.add(text.title, text.heading, text.text)
         with self._lock:
-            new = []
-            for passage_id, terms in counted:
-                row = len(self._norms)
-                for term, times in Counter(terms).items():
-                    self._postings.setdefault(term, array("I")).extend((row, times))
-                self._norms.append(_as_tantivy_keeps(len(terms)))
-                self.length += len(terms)
-                new.append(passage_id)
-            self.ids = np.concatenate([self.ids, np.asarray(new, dtype=np.int64)])
+            starts = []
+            for row, (text, fields) in enumerate(new, len(self)):
+                starts.append(self._end)
+                self._kinds[text.kind] += 1
+                for term, times in Counter(itertools.chain(*fields)).items():
+                    self._postings.setdefault(term, array("q")).extend((row, times))
+                for field in fields:
+                    for place, term in enumerate(field, self._end):
+                        self._places.setdefault(term, array("q")).append(place)
+                    self._end += len(field) + 1
+            self.length += sum(lengths)
+            self._starts = _longer(self._starts, starts)
+            self._norms = _longer(self._norms, [_as_tantivy_keeps(length) for length in lengths])
+            self.ids = _longer(self.ids, [text.passage_id for text, _ in new])
 
     def __len__(self) -> int:
         return int(self.ids.size)
@@ -254,14 +330,43 @@ class TermTail:
     def passages(self) -> int:
         return len(self)
 
+    @property
+    def kinds(self) -> Counter[str]:
+        with self._lock:
+            return self._kinds.copy()
+
     def frequency(self, term: str) -> int:
-        return len(self._postings.get(term, ())) // 2
+        with self._lock:
+            return len(self._postings.get(term, ())) // 2 or int(self._paired(term)[0].size)
+
+    def _counted(self, term: str) -> tuple[Ids, Ids]:
+        """The rows of the passages with a term, and how often each has it."""
+        held = self._postings.get(term)
+        if held is None:
+            return self._paired(term)
+        rows, times = np.array(held).reshape(-1, 2).T
+        return rows, times
+
+    def _paired(self, term: str) -> tuple[Ids, Ids]:
+        """As `_counted`, of two neighbours."""
+        first, second = (self._places.get(word) for word in analysis.parted(term) or ("", ""))
+        if first is None or second is None:
+            return NO_IDS, NO_IDS
+        after = np.array(first) + 1
+        rows = np.searchsorted(self._starts, after[contains(np.array(second), after)], side="right") - 1
+        return np.unique(rows, return_counts=True)
 
     def search(
-        self, text: str, k: int, *, without: Sequence[int] | Ids = (), within: Sequence[int] | Ids | None = None
+        self,
+        text: str,
+        k: int,
+        *,
+        language: str = analysis.UNKNOWN,
+        without: Sequence[int] | Ids = (),
+        within: Sequence[int] | Ids | None = None,
     ) -> list[Hit]:
         """As `Tantivy.search`."""
-        return self.search_terms(weigh(text, [self]), k, without=without, within=within)
+        return self.search_terms(weigh(text, [self], language=language), k, without=without, within=within)
 
     def search_terms(
         self,
@@ -285,12 +390,15 @@ class TermTail:
 
     def _scores(self, weights: Mapping[str, float], average: float) -> npt.NDArray[np.float64]:
         scores = np.zeros(len(self), dtype=np.float64)
-        norms = K1 * (1 - B + B * np.array(self._norms, dtype=np.float64) / average)
+        norms = K1 * (1 - B + B * self._norms / average)
         for term, weight in weights.items():
-            if term in self._postings:
-                rows, times = np.array(self._postings[term], dtype=np.int64).reshape(-1, 2).T
-                scores[rows] += weight * (K1 + 1) * times / (times + norms[rows])
+            rows, times = self._counted(term)
+            scores[rows] += weight * (K1 + 1) * times / (times + norms[rows])
         return scores
+
+
+def _longer(values: Ids, new: Sequence[int]) -> Ids:
+    return np.concatenate([values, np.asarray(new, dtype=np.int64)])
 
 
 def _as_tantivy_keeps(length: int) -> int:

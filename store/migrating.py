@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from grounding.errors import NotFound, StoreError
-from grounding.values import Fingerprint, FloatVector, Hit
+from grounding.values import Fingerprint, FloatVector, Hit, Vectorized
 from store import fingerprints, passages
 from store.collections import Place
 from store.database import Database
@@ -23,7 +23,7 @@ from store.lexical import Text
 from store.publishing import Publisher, Standing, beside, standing
 from store.ranking import Ids, merged
 from store.readers import VectorReader
-from store.schema import CollectionRow, DocumentRow, GenerationRow, PassageRow, VectorRow, table_of
+from store.schema import CollectionRow, DocumentRow, GenerationRow, PassageRow, TokenRow, VectorRow, table_of
 from store.vectors import pack, require_unit
 
 FORGOTTEN_AT_ONCE = 5000
@@ -37,6 +37,7 @@ class NewVector:
     passage_id: int
     embed_hash: str
     vector: FloatVector
+    tokens: bytes = b""
 
 
 class Migration:
@@ -86,7 +87,7 @@ class Migration:
         with self._database.read() as connection:
             return [text for some in passages.batches(ids) for text in passages.texts_of(connection, self._id, some)]
 
-    def vectors(self, embed_hashes: Sequence[str]) -> dict[str, FloatVector]:
+    def vectors(self, embed_hashes: Sequence[str]) -> dict[str, Vectorized]:
         """Vectors of the new fingerprint that are there already for these embedded texts, by hash."""
         with self._database.read() as connection:
             return passages.vectors_of(
@@ -114,10 +115,12 @@ class Migration:
             row.passage_id: {**of_all, "passage_id": row.passage_id, "embed_hash": row.embed_hash, "vector": blob}
             for row, blob in zip(rows, pack(matrix), strict=True)
         }
+        tokens = {row.passage_id: row.tokens for row in rows}
         with self._database.write() as connection:
             welcome = self._still_lacking(connection, list(given))
             if welcome:
                 connection.execute(insert(table_of(VectorRow)), [given[passage_id] for passage_id in welcome])
+                passages.keep_tokens(connection, self._key, ((its, tokens.get(its, b"")) for its in welcome))
         self._database.reached("vectors committed")
         return len(welcome)
 
@@ -210,8 +213,9 @@ def forget(database: Database, publisher: Publisher, place: Place) -> int:
             found = connection.execute(some).all()
             for fingerprint_id in {row[1] for row in found}:
                 for part in passages.batches([row[0] for row in found if row[1] == fingerprint_id]):
-                    its = (VectorRow.passage_id.in_(part)) & (VectorRow.fingerprint_id == fingerprint_id)
-                    connection.execute(delete(VectorRow).where(its))
+                    for table in (VectorRow, TokenRow):
+                        its = (table.passage_id.in_(part)) & (table.fingerprint_id == fingerprint_id)
+                        connection.execute(delete(table).where(its))
         forgotten += len(found)
         if len(found) < FORGOTTEN_AT_ONCE:
             break

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from grounding.errors import StoreError
-from grounding.values import FloatMatrix, FloatVector
+from grounding.values import FloatMatrix, Vectorized
 from store.lexical import Text
 from store.ranking import Ids
-from store.schema import CollectionRow, DocumentRow, PassageRow, Tombstone, VectorRow
+from store.schema import CollectionRow, DocumentRow, PassageRow, TokenRow, Tombstone, VectorRow, table_of
 from store.vectors import unpack
 
 T = TypeVar("T")
@@ -77,26 +77,60 @@ def vectors(
 
 def vectors_of(
     connection: Connection, collection_id: int, embed_hashes: Sequence[str], *, fingerprint_id: int, dimension: int
-) -> dict[str, FloatVector]:
-    """The vectors that are there for these embedded texts, by hash."""
-    found: dict[str, FloatVector] = {}
+) -> dict[str, Vectorized]:
+    """The vectors that are there for these embedded texts, by hash, with what was kept of their tokens."""
+    found: dict[str, Vectorized] = {}
+    tokens = (TokenRow.passage_id == VectorRow.passage_id) & (TokenRow.fingerprint_id == VectorRow.fingerprint_id)
     for some in batches(embed_hashes):
         rows = connection.execute(
-            select(VectorRow.embed_hash, VectorRow.vector).where(
+            select(VectorRow.embed_hash, VectorRow.vector, TokenRow.tokens)
+            .outerjoin(TokenRow, tokens)
+            .where(
                 VectorRow.collection_id == collection_id,
                 VectorRow.fingerprint_id == fingerprint_id,
                 VectorRow.embed_hash.in_(some),
             )
         ).all()
         matrix = unpack([row[1] for row in rows], dimension=dimension)
-        found.update(zip((row[0] for row in rows), matrix, strict=True))
+        for row, vector in zip(rows, matrix, strict=True):
+            found[row[0]] = Vectorized(vector, row[2] or b"")
     return found
+
+
+def tokens_of(
+    connection: Connection, collection_id: int, ids: Sequence[int], *, fingerprint_id: int
+) -> dict[int, bytes]:
+    """What was kept of the tokens of these passages of a collection, as far as something was."""
+    return {
+        row[0]: row[1]
+        for some in batches(ids)
+        for row in connection.execute(
+            select(TokenRow.passage_id, TokenRow.tokens)
+            .join(PassageRow, PassageRow.id == TokenRow.passage_id)
+            .where(
+                TokenRow.passage_id.in_(some),
+                TokenRow.fingerprint_id == fingerprint_id,
+                PassageRow.collection_id == collection_id,
+            )
+        )
+    }
+
+
+def keep_tokens(connection: Connection, fingerprint_id: int, tokens: Iterable[tuple[int, bytes]]) -> None:
+    """Keeps what an embedder made of the tokens of passages, by id; nothing where it made nothing."""
+    rows = [
+        {"passage_id": passage_id, "fingerprint_id": fingerprint_id, "tokens": packed}
+        for passage_id, packed in tokens
+        if packed
+    ]
+    if rows:
+        connection.execute(insert(table_of(TokenRow)), rows)
 
 
 def texts(connection: Connection, collection_id: int, *, after: int, until: int) -> Iterator[Text]:
     """Texts of passages alive that came after one change and by another."""
     rows = connection.execute(
-        select(PassageRow.id, DocumentRow.title, PassageRow.heading, PassageRow.text)
+        select(PassageRow.id, DocumentRow.title, PassageRow.heading, PassageRow.text, PassageRow.language)
         .join(DocumentRow, DocumentRow.id == PassageRow.document_id)
         .where(
             PassageRow.collection_id == collection_id,
@@ -111,7 +145,7 @@ def texts(connection: Connection, collection_id: int, *, after: int, until: int)
 def texts_of(connection: Connection, collection_id: int, ids: Sequence[int]) -> Iterator[Text]:
     """Texts of these passages, at most `BATCH`, as far as they exist."""
     rows = connection.execute(
-        select(PassageRow.id, DocumentRow.title, PassageRow.heading, PassageRow.text)
+        select(PassageRow.id, DocumentRow.title, PassageRow.heading, PassageRow.text, PassageRow.language)
         .join(DocumentRow, DocumentRow.id == PassageRow.document_id)
         .where(PassageRow.collection_id == collection_id, PassageRow.id.in_(ids))
         .order_by(PassageRow.id)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from grounding.errors import Conflict
+from grounding.filters import Filter
 from grounding.values import Exchange
 from store import passages
 from store.collections import Place
@@ -34,12 +35,10 @@ class PastCorpus(SqlCorpus):
         with super()._now() as (connection, _):
             yield connection, self._then
 
-    def _mentions(self, connection: Connection, now: Standing, name: str) -> Ids:
-        found = super()._mentions(connection, now, name)
-        return found[contains(passages.ids(connection, self._id, until=now.change), found)]
-
-    def _passages(self, connection: Connection, now: Standing) -> int:
-        return int(passages.ids(connection, self._id, until=now.change).size)
+    def _nameable(self, connection: Connection, now: Standing, where: Filter | None) -> Ids:
+        then = passages.ids(connection, self._id, until=now.change)
+        within = super()._nameable(connection, now, where)
+        return then if within is None else within[contains(then, within)]
 
 
 def standing_then(database: Database, place: Place, exchange: Exchange) -> Standing:

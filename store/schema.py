@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that these models stand for: a database of this revision needs no look at the migrations."""
 
 
@@ -196,6 +196,7 @@ class PassageRow(Base):
     heading: Mapped[str]
     metadata_json: Mapped[dict[str, Any]] = mapped_column(JSON)
     text: Mapped[str]
+    language: Mapped[str] = mapped_column(server_default="")
 
 
 class VectorRow(Base):
@@ -211,8 +212,21 @@ class VectorRow(Base):
     vector: Mapped[bytes]
 
 
+class TokenRow(Base):
+    """What the embedder of a fingerprint made of each token of a passage, packed by it; apart from the vector, so that
+    building an index does not read past it."""
+
+    __tablename__ = "passage_tokens"
+
+    passage_id: Mapped[int] = mapped_column(Key, _owned("passages.id"), primary_key=True, autoincrement=False)
+    fingerprint_id: Mapped[int] = mapped_column(Key, ForeignKey("fingerprints.id"), primary_key=True)
+    tokens: Mapped[bytes]
+
+
 class PassageEntity(Base):
-    """A name that a passage mentions, in its normal form; once for each passage."""
+    """A name that a passage mentions, in its normal form; once for each passage. `surface` is how it was written.
+    `alias` where this form of the name is not written out but follows from one that is (initials, a surname);
+    `titled` where the document's title says it."""
 
     __tablename__ = "passage_entities"
     __table_args__ = (Index(None, "passage_id"), CLUSTERED)
@@ -221,6 +235,9 @@ class PassageEntity(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     passage_id: Mapped[int] = mapped_column(Key, _owned("passages.id"), primary_key=True, autoincrement=False)
     label: Mapped[str]
+    surface: Mapped[str] = mapped_column(server_default="")
+    alias: Mapped[bool] = mapped_column(server_default=false())
+    titled: Mapped[bool] = mapped_column(server_default=false())
 
 
 class Tombstone(Base):

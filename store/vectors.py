@@ -84,6 +84,10 @@ class Flat:
             rows = rows[~self._gone(without)[rows]]
         return best(self.ids[rows], products_at(self._vectors, rows, vector), k)
 
+    def sample(self, size: int, *, without: IdSet = ()) -> FloatMatrix:
+        """About so many of the vectors, spread evenly; all where there are no more: (n, dimension)."""
+        return spread(self._vectors, size, gone=contains(as_ids(without), self.ids))
+
     def _scan(self, vector: FloatVector, n: int) -> tuple[Ids, Scores]:
         import faiss
 
@@ -126,6 +130,10 @@ class Tail:
         rows = np.flatnonzero(mask)
         return best(self.ids[rows], products_at(self._vectors, rows, vector), k)
 
+    def sample(self, size: int, *, without: IdSet = ()) -> FloatMatrix:
+        """As `Flat.sample`."""
+        return spread(self._vectors, size, gone=contains(as_ids(without), self.ids))
+
     def _here(self, ids: IdSet) -> Ids:
         """Those that may be ids of this tail: few, where most are of a generation."""
         found = as_ids(ids)
@@ -151,6 +159,13 @@ class _Room:
         room.ids[used:size], room.vectors[used:size] = ids, vectors
         room.used = size
         return room
+
+
+def spread(vectors: FloatMatrix, size: int, *, gone: Mask) -> FloatMatrix:
+    """About `size` rows that are not gone, spread evenly, or all of them: a copy."""
+    left = np.flatnonzero(~gone)
+    rows = left[np.unique(np.linspace(0, max(left.size - 1, 0), min(size, left.size)).astype(np.int64))]
+    return np.array(vectors[rows], dtype=np.float32)
 
 
 def products(vectors: FloatMatrix, vector: FloatVector) -> Scores:

@@ -71,6 +71,8 @@ def scrubbed(exchange: Exchange, document_ids: Collection[str]) -> Exchange:
         question=replace(
             question,
             standalone=question.clean,
+            rewritten=None,
+            context="",
             entities=tuple(entity for entity in question.entities if entity.text in question.clean),
         ),
         legs=tuple(replace(leg, query="") for leg in exchange.legs),

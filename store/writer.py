@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
-from grounding.entities import normalise
 from grounding.errors import Conflict, StoreError
-from grounding.values import Fingerprint, FloatVector
+from grounding.linking import Mention, mentions
+from grounding.values import Fingerprint, Vectorized
 from store import passages
 from store.collections import Place
 from store.database import Database
@@ -83,7 +83,7 @@ class CollectionWriter:
         with self._database.read() as connection:
             return {row[1]: KnownDocument(*row) for row in connection.execute(query)}
 
-    def vectors(self, embed_hashes: Sequence[str]) -> dict[str, FloatVector]:
+    def vectors(self, embed_hashes: Sequence[str]) -> dict[str, Vectorized]:
         """Vectors that the collection already holds for these embedded texts, by hash."""
         with self._database.read() as connection:
             return passages.vectors_of(
@@ -104,6 +104,7 @@ class CollectionWriter:
             return
         _require_distinct(documents)
         blobs = self._packed(documents)
+        names = [mentioned for new in documents for mentioned in _mentions(new)]
         with self._database.write() as connection:
             change = passages.next_change(connection, self._id)
             earlier = self._earlier(connection, documents)
@@ -111,7 +112,7 @@ class CollectionWriter:
             keys = self._store(connection, documents, earlier)
             _insert(connection, DocumentText, _text_rows(keys, documents))
             _insert(connection, DocumentMetadata, _metadata_rows(self._id, keys, documents))
-            self._store_passages(connection, keys, documents, blobs, change=change)
+            self._store_passages(connection, keys, documents, blobs, names, change=change)
             self._database.reached("documents written")
         self._database.reached("documents committed")
 
@@ -220,6 +221,7 @@ class CollectionWriter:
         keys: Sequence[int],
         documents: Sequence[NewDocument],
         blobs: Sequence[bytes],
+        names: Sequence[Sequence[Mention]],
         *,
         change: int,
     ) -> None:
@@ -232,6 +234,7 @@ class CollectionWriter:
                 "start": passage.start,
                 "end": passage.end,
                 "heading": passage.heading,
+                "language": passage.language,
                 "metadata_json": _beyond(new, passage),
                 "text": passage.text,
             }
@@ -246,7 +249,8 @@ class CollectionWriter:
             for (passage_id, passage), blob in zip(stored, blobs, strict=True)
         )
         _insert(connection, VectorRow, vector_rows)
-        _insert(connection, PassageEntity, _entity_rows(self._id, stored))
+        passages.keep_tokens(connection, self._fingerprint_id, ((key, passage.tokens) for key, passage in stored))
+        _insert(connection, PassageEntity, _name_rows(self._id, ids, names))
 
     def _new_ids(self, connection: Connection, rows: Sequence[tuple[int, int]], *, change: int) -> list[int]:
         """The ids of the passages just inserted. To read them back takes a tenth of the time that RETURNING takes,
@@ -312,15 +316,16 @@ def _metadata_rows(collection_id: int, keys: Sequence[int], documents: Sequence[
             }
 
 
-def _entity_rows(collection_id: int, found: Sequence[tuple[int, NewPassage]]) -> Iterator[Row]:
-    """Each name once for each passage, under the label that it had first."""
-    for passage_id, passage in found:
-        labels: dict[str, str] = {}
-        for entity in passage.entities:
-            labels.setdefault(normalise(entity.text), entity.label)
-        for name, label in labels.items():
-            if name:
-                yield {"collection_id": collection_id, "name": name, "passage_id": passage_id, "label": label}
+def _mentions(new: NewDocument) -> list[list[Mention]]:
+    """What each passage speaks of."""
+    texts = [(passage.text, passage.entities) for passage in new.passages]
+    return [list(found.values()) for found in mentions(new.document.title, texts)]
+
+
+def _name_rows(collection_id: int, ids: Sequence[int], names: Iterable[Iterable[Mention]]) -> Iterator[Row]:
+    for passage_id, mentioned in zip(ids, names, strict=True):
+        for mention in mentioned:
+            yield {"collection_id": collection_id, "passage_id": passage_id, **asdict(mention)}
 
 
 def _beyond(new: NewDocument, passage: NewPassage) -> Mapping[str, object]:

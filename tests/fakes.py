@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from grounding import analysis
+from grounding import analysis, linking
 from grounding.errors import NotFound
 from grounding.filters import Filter
 from grounding.values import (
+    Background,
     Chunk,
     Entity,
     Evidence,
@@ -28,6 +29,7 @@ from grounding.values import (
     Turn,
     Verdict,
 )
+from grounding.wordlist import WordList, words
 
 
 def passage(number: int, text: str, *, start: int = 0, title: str = "Leave", heading: str = "") -> Passage:
@@ -84,19 +86,54 @@ class MemoryCorpus:
 
     def dense(self, vector: FloatVector, k: int, *, fingerprint: Fingerprint, where: Filter | None = None) -> list[Hit]:
         assert fingerprint == self.fingerprint
+        return self._near(vector, k)
+
+    def similarity(self, vector: FloatVector, ids: Sequence[int], *, fingerprint: Fingerprint) -> dict[int, float]:
+        return {hit.passage_id: hit.score for hit in self._all(vector) if hit.passage_id in set(ids)}
+
+    def background(self, vector: FloatVector, *, fingerprint: Fingerprint) -> Background | None:
+        scores = [hit.score for hit in self._all(vector)]
+        return Background(float(np.mean(scores)), float(np.std(scores)), len(scores)) if scores else None
+
+    def languages(self, ids: Sequence[int]) -> dict[int, str]:
+        return {number: self._passages[number].language for number in ids if number in self._passages}
+
+    def tokens(self, ids: Sequence[int], *, fingerprint: Fingerprint) -> dict[int, bytes]:
+        return {}
+
+    def _all(self, vector: FloatVector) -> list[Hit]:
+        return self._near(vector, len(self._passages))
+
+    def _near(self, vector: FloatVector, k: int) -> list[Hit]:
         embedder = HashEmbedder()
         return _best({p.id: float(embedder.embed_queries([p.text])[0] @ vector) for p in self._passages.values()}, k)
 
-    def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
+    def lexical(self, text: str, k: int, *, language: str = "und", where: Filter | None = None) -> list[Hit]:
         wanted = set(analysis.terms(text))
         scores = {p.id: float(len(wanted & set(analysis.terms(p.text)))) for p in self._passages.values()}
         return _best({number: score for number, score in scores.items() if score}, k)
 
-    def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
-        return _best(Counter(float_id for name in names for float_id in self._names.get(name, ())), k)
+    def ceiling(self, text: str, *, language: str = "und") -> float:
+        return float(len(set(analysis.terms(text))))
+
+    def entity(
+        self,
+        text: str,
+        k: int,
+        *,
+        entities: Sequence[Entity] = (),
+        language: str = "und",
+        where: Filter | None = None,
+    ) -> list[Hit]:
+        names = {candidate.name for candidate in linking.candidates(text, entities, language=language)}
+        return _best(Counter(number for name in names for number in self._names.get(name, ())), k)
 
     def knows(self, word: str, *, where: Filter | None = None) -> bool:
         return bool(self.lexical(word, 1))
+
+    def words_near(self, word: str, *, where: Filter | None = None) -> list[tuple[str, float]]:
+        counts = Counter(found for p in self._passages.values() for found in words(p.text))
+        return [(found.word, found.count / len(self._passages)) for found in WordList.of(counts).near(word)]
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         return [self._passages[number] for number in ids if number in self._passages]
@@ -151,8 +188,23 @@ class CapitalNames:
         return found
 
 
+class SharedWords:
+    """A reranker that counts the words which a passage shares with the question, and a little for the rest."""
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        asked = set(question.split())
+        return [len(asked & set(text.split())) - 0.01 * len(text) for text in passages]
+
+
 class NoSpelling:
-    def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
+    def correct(
+        self,
+        text: str,
+        *,
+        language: str,
+        known: Callable[[str], bool],
+        near: Callable[[str], Sequence[tuple[str, float]]],
+    ) -> str | None:
         return None
 
 

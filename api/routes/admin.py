@@ -16,6 +16,7 @@ from api.auth import COOKIE, SESSION_SECONDS, Gate
 from api.compose import Service
 from api.dependencies import Administrator, Serving
 from api.schemas import Listing, ReplayRequest, ReplayResponse, SummaryJson
+from api.words import FORMS
 from grounding.errors import GroundingError, NotAllowed, NotAuthenticated, NotFound
 from grounding.values import Exchange, Passage
 
@@ -81,7 +82,7 @@ def show_retrieval(
         raise NotFound(f"trace {trace_id[:200]!r} is not known")
     if _as_html(request, as_format):
         page = pages.retrieval_page(exchange, _others(exchange, service=service))
-        return html(request, "retrieval.html", page=page, leg_names=pages.LEGS)
+        return html(request, "retrieval.html", page=page, form_names=FORMS)
     return Response(
         TypeAdapter(Exchange).dump_json(exchange), media_type="application/json", headers={"Vary": "Accept"}
     )

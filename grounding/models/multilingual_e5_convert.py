@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TOKENIZER = "tokenizer.json"
+LIKELIHOODS = "likelihoods.npy"
+"""The logarithm of the likelihood of each piece of the tokenizer, float32."""
 GRAPH = f"onnx/{multilingual_e5_graph.SCHEME}.onnx"
 BOS, EOS = 0, 2
 """Ids of the special tokens before and after a text."""
@@ -58,6 +60,7 @@ def convert(source: Path, target: Path) -> None:
         file = target / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+    np.save(target / LIKELIHOODS, np.array([score for _, score in weights.pieces], np.float32))
     (target / "README.md").write_text(_README, "utf-8")
     graph = target / GRAPH
     graph.parent.mkdir()

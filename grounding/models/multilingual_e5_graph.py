@@ -29,6 +29,7 @@ SCHEME = "int8-1"
 """Part of the fingerprint: raised whenever a change of the graph changes vectors."""
 INPUT = "ids"
 OUTPUT = "vector"
+TOKENS = "tokens"
 
 _WEIGHT_MAX = 63
 _GELU_MIN = 0.17
@@ -39,7 +40,8 @@ _EXTENSIONS = "com.microsoft"
 
 
 def build(weights: Weights) -> onnx.ModelProto:
-    """A model with the input `ids` (1, tokens) int64, special tokens included, and the output `vector` (1, hidden)."""
+    """A model with the input `ids` (1, tokens) int64, special tokens included, and the outputs `vector` (1, hidden) and
+    `tokens` (1, tokens, hidden), of which the vector is the mean."""
     graph = _Graph(weights)
     hidden = graph.embeddings()
     for layer in range(weights.layers):
@@ -88,6 +90,7 @@ class _Graph:
         """The whole, with the mean of the last layer scaled to unit length."""
         from onnx import TensorProto
 
+        hidden = self._op("Identity", [hidden], TOKENS)
         mean = self._op("ReduceMean", [hidden, self._indices("second", 1)], "mean", {"keepdims": 0})
         self._op("LpNormalization", [mean], OUTPUT, {"axis": -1, "p": 2})
         make = self._helper
@@ -95,7 +98,10 @@ class _Graph:
             self._nodes,
             "multilingual-e5-small",
             [make.make_tensor_value_info(INPUT, TensorProto.INT64, [1, "tokens"])],
-            [make.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, self._weights.hidden])],
+            [
+                make.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, self._weights.hidden]),
+                make.make_tensor_value_info(hidden, TensorProto.FLOAT, [1, "tokens", self._weights.hidden]),
+            ],
             list(self._constants.values()),
         )
         opsets = [make.make_opsetid("", 21), make.make_opsetid(_EXTENSIONS, 1)]

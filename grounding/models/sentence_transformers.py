@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grounding.errors import MissingDependency, ModelError
-from grounding.models import weights
+from grounding.models import hub, weights
 from grounding.models.shared import unit_rows, well_formed
 from grounding.values import Fingerprint, FloatMatrix
 
@@ -33,7 +32,6 @@ _PASSAGE_PROMPTS = ("document", "passage", "corpus")
 _BATCH = 32
 _NO_LIMIT = 1_000_000
 """A longer window in a configuration stands for none."""
-_OTHER_FORMATS = ["*.h5", "*.msgpack", "*.ot", "*.tflite", "onnx/*", "openvino/*", "coreml/*", "*.onnx", "*.gguf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,7 @@ class SentenceTransformersEmbedder:
         self._locate = locate
         self._threads = threads
         self._lock = threading.RLock()
+        self._encoding = threading.Lock()
         self._located: Located | None = None
         self._known: _Configuration | None = None
         self._tokenizer: Tokenizer | None = None
@@ -118,7 +117,7 @@ class SentenceTransformersEmbedder:
         if not texts:
             return np.empty((0, self.fingerprint.dimension), np.float32)
         batch = [well_formed(text) for text in texts]
-        with self._lock:  # the library's tokenizers cannot be shared by two calls at a time
+        with self._encoding:  # the library's tokenizers cannot be shared by two calls at a time
             vectors = encode(batch, batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True)
         return unit_rows(np.asarray(vectors, np.float32))
 
@@ -173,27 +172,8 @@ def _locate_folder(folder: Path) -> Located:
 
 
 def _locate_on_hub(name: str) -> Located:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, ValueError):
-        try:
-            folder = Path(snapshot_download(name, ignore_patterns=_OTHER_FORMATS))
-        except (HfHubHTTPError, LocalEntryNotFoundError, ValueError, OSError) as error:
-            raise ModelError(_not_found(name, error)) from error
+    folder = hub.folder_of(name, seam="embedder", instead="multilingual-e5-small")
     return Located(folder, folder.name)
-
-
-def _not_found(name: str, error: Exception) -> str:
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    why = "HF_HUB_OFFLINE is set" if offline else f"the hub answered: {type(error).__name__}"
-    return (
-        f"embedder {name!r}: there is no such folder, it is not in the Hugging Face cache, and it cannot be fetched "
-        f"({why}). Fetch it where there is a network with  hf download {name}  , or name a folder that holds it, "
-        f"or use 'multilingual-e5-small', which needs no download"
-    )
 
 
 def _load(name: str, folder: Path, *, threads: int) -> SentenceTransformer:

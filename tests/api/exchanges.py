@@ -106,3 +106,29 @@ EXCHANGE = Exchange(
         Step("total", 28.0),
     ),
 )
+
+FOLLOW_UP = replace(
+    EXCHANGE,
+    trace_id="fedcba9876543210",
+    question=Question(
+        raw="And hte EU?",
+        clean="And hte EU?",
+        corrected="And the EU?",
+        standalone="And hte EU?",
+        context="How many days of leave are carried over in Japan?",
+        rewritten="How many days of leave are carried over in the EU?",
+        language="en",
+        entities=(Entity("EU", "PLACE", 8, 10), Entity("Japan", "PLACE", -1, -1)),
+    ),
+    legs=(
+        Leg("dense", "And hte EU?", (Hit(9, 0.7), Hit(8, 0.6))),
+        Leg("dense", "And the EU?", (Hit(8, 0.8), Hit(9, 0.7)), "corrected"),
+        Leg("dense", "How many days of leave are carried over in Japan?\nAnd hte EU?", (Hit(7, 0.83),), "standalone"),
+        Leg("lexical", "And hte EU?", (Hit(7, 2.5),)),
+        Leg("lexical", "How many days of leave are carried over in the EU?", (Hit(7, 9.5),), "rewritten"),
+        Leg("entity", "And hte EU?", ()),
+        Leg("rerank", "How many days of leave are carried over in the EU?", (Hit(7, 0.9), Hit(8, 0.2)), "rewritten"),
+    ),
+    confidence=0.82,
+)
+"""A follow-up that was searched in each form that a question may have."""

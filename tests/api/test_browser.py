@@ -29,6 +29,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             client.post("/v1/chat", json={"message": question, "collection": "handbook"}).raise_for_status()
         query = "<script>document.title = 'broken'</script> ERR-4012"
         client.post("/v1/search", json={"query": query, "collection": "handbook"}).raise_for_status()
+        history = [{"role": "user", "content": "What is the hotel limit for a night in Dublin?"}]
+        follow_up = {"query": "And what is it in Tokyo?", "collection": "handbook", "history": history}
+        client.post("/v1/search", json=follow_up).raise_for_status()
         yield running
 
 
@@ -75,7 +78,7 @@ def test_a_wrong_key_is_told(browser: Browser, server: Server) -> None:
 
 
 def test_the_list_filters_and_leads_to_the_detail(page: Page) -> None:
-    expect(page.get_by_role("row")).to_have_count(4)
+    expect(page.get_by_role("row")).to_have_count(5)
     expect(page).to_have_title("Retrievals · Grounding")
     page.get_by_label("Question contains").fill("hotel")
     page.get_by_role("button", name="Filter").click()
@@ -95,6 +98,16 @@ def test_the_quotes_stand_out_in_their_passages(page: Page) -> None:
     expect(target.locator("mark.quote")).not_to_have_count(0)
     for section in ("Answer", "Question", "Passages", "Legs", "Dropped", "Safety", "Prompt", "Timings", "Record"):
         expect(page.get_by_role("heading", name=section).first).to_be_visible()
+
+
+def test_a_follow_up_shows_which_form_found_what(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("link", name="And what is it in Tokyo?").click()
+    expect(page.locator("#question")).to_contain_text("hotel limit for a night")
+    for leg in ("dense", "lexical"):
+        for form in ("as asked", "stand-alone"):
+            expect(page.get_by_role("region", name=f"{leg} leg, {form}", exact=True)).to_be_visible()
+    expect(page.locator("#passages .form").first).to_have_text("stand-alone")
+    assert page.screenshot(path=tmp_path / "follow-up.png", full_page=True)
 
 
 def test_text_of_users_is_never_obeyed(page: Page) -> None:

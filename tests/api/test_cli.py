@@ -130,9 +130,11 @@ class TestAsking:
         assert "Travel expenses" in shell.out
         assert "180 EUR" in shell.out
         assert shell.run("search", "hotel limit in Dublin", "--explain") == 0
-        for word in ("dense #1", "lexical #1", "language", "ms ", "trace"):
+        for word in ("dense #1", "lexical #1", "as asked", "language", "confidence", "ms ", "trace"):
             assert word in shell.out
-        assert "legs" in shell.json("search", "hotel", "--explain")
+        explained = shell.json("search", "hotel", "--explain")
+        assert {leg["form"] for leg in cast(list[dict[str, object]], explained["legs"])} == {"asked"}
+        assert isinstance(explained["confidence"], float)
 
     def test_filters(self, shell: Shell) -> None:
         found = shell.json("search", "Dublin", "--filter", '{"title": "Annual leave"}')

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from api import worker
-from api.compose import Service
+from api.compose import Service, build
+from grounding.settings import Settings
 from store.jobs import ENDED
 
 
@@ -157,6 +160,13 @@ def test_health_and_readiness(client: TestClient, service: Service, handbook: st
     assert before.headers["retry-after"]
     service.warm_up()
     assert client.get("/readyz").json()["status"] == "ready"
+
+
+def test_a_reranker_that_cannot_be_loaded_is_named(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    with build(make_settings(models={"reranker": str(tmp_path)})) as service:
+        service.warm_up()
+        assert [line for line in service.missing() if line.startswith(f"reranker {tmp_path}: ")] == service.missing()
+        assert service.missing() != []
 
 
 def test_what_comes_later_says_so(admin: TestClient) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.pages import Mark, answer_pieces, bars, highlight, retrieval_page, shown_ids
-from grounding.values import Answer, Citation, Dropped, Signal, Step
-from tests.api.exchanges import EXCHANGE, PASSAGE, POISONED, WEAK
+from api.pages import Mark, answer_pieces, bars, highlight, retrieval_page, shown_ids, templates
+from api.schemas import PassageJson, QueryJson
+from api.words import FORMS
+from grounding.values import Answer, Citation, Dropped, Entity, Evidence, Signal, Signals, Step
+from tests.api.exchanges import EXCHANGE, FOLLOW_UP, PASSAGE, POISONED, WEAK
 
 
 @settings(deadline=None, max_examples=200)
@@ -83,3 +87,67 @@ def test_what_was_dropped_is_named() -> None:
     (item, title), *_ = retrieval_page(EXCHANGE).dropped
     assert isinstance(item, Dropped)
     assert title == "Security case › Carry-over"
+
+
+def test_a_passage_has_the_signal_of_the_form_that_found_it_best() -> None:
+    page = retrieval_page(FOLLOW_UP)
+    assert page.leg_names == ("dense", "lexical", "entity", "rerank")
+    rows = {row.passage_id: row.signals for row in page.passages}
+    assert rows[7] == (
+        Signal(1, 0.83, "standalone"),
+        Signal(1, 2.5, "asked"),
+        None,
+        Signal(1, 0.9, "rewritten"),
+    )
+    assert rows[8] == (Signal(1, 0.8, "corrected"), None, None, Signal(2, 0.2, "rewritten"))
+    assert rows[77] == (None, None, None, None)
+
+
+def test_a_leg_that_was_not_asked_has_no_column() -> None:
+    assert retrieval_page(EXCHANGE).leg_names == ("dense", "lexical", "entity")
+
+
+def test_every_form_and_every_leg_of_a_follow_up_is_listed() -> None:
+    page = retrieval_page(FOLLOW_UP)
+    told = {form.name: "".join(piece.text for piece in form.pieces) for form in page.forms}
+    assert told == {
+        "raw": "And hte EU?",
+        "clean": "And hte EU?",
+        "corrected": "And the EU?",
+        "stand-alone": "And hte EU?",
+        "said before": "How many days of leave are carried over in Japan?",
+        "rewritten": "How many days of leave are carried over in the EU?",
+    }
+    assert [(table.leg.name, table.form) for table in page.legs] == [
+        ("dense", "as asked"),
+        ("dense", "corrected"),
+        ("dense", "stand-alone"),
+        ("lexical", "as asked"),
+        ("lexical", "rewritten"),
+        ("entity", "as asked"),
+        ("rerank", "rewritten"),
+    ]
+
+
+def test_the_page_tells_forms_and_confidence() -> None:
+    page = templates().get_template("retrieval.html").render(page=retrieval_page(FOLLOW_UP), form_names=FORMS)
+    for part in ("dense leg, stand-alone", "lexical leg, rewritten", "rerank leg, rewritten", "82 %", "said before"):
+        assert part in page
+    assert page.count('class="form"') == 4  # two passages of the dense leg, and the reranker's
+
+
+def test_json_gives_names_their_place_in_the_question_as_asked() -> None:
+    query = QueryJson.of(FOLLOW_UP.question)
+    assert [query.clean[entity.start : entity.end] for entity in query.entities] == ["EU"]
+    assert query.rewritten == FOLLOW_UP.question.rewritten
+    assert query.context == FOLLOW_UP.question.context
+    shifted = replace(FOLLOW_UP.question, standalone="leave: And hte EU?", entities=(Entity("EU", "PLACE", 15, 17),))
+    assert QueryJson.of(shifted).entities[0].start == 8
+
+
+def test_json_tells_the_form_that_a_signal_is_of() -> None:
+    item = Evidence(1, 0.5, PASSAGE, Signals(dense=Signal(1, 0.8, "corrected"), rerank=Signal(2, 0.7)))
+    told = PassageJson.of(item).model_dump()["signals"]
+    assert told["dense"] == {"rank": 1, "score": 0.8, "form": "corrected"}
+    assert told["rerank"] == {"rank": 2, "score": 0.7, "form": "asked"}
+    assert told["lexical"] is None

@@ -30,7 +30,7 @@ PASSAGE_FIELDS = {
     "metadata",
     "signals",
 }
-QUERY_FIELDS = {"raw", "clean", "corrected", "standalone", "language", "entities"}
+QUERY_FIELDS = {"raw", "clean", "corrected", "standalone", "language", "entities", "rewritten", "context"}
 CHAT_FIELDS = {
     "answer",
     "outcome",

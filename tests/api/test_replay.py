@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from api.compose import Service
 from grounding import filters
+from grounding.fusion import NAMES
 from tests.api.conftest import write_documents
 
 QUESTION = "How many days of annual leave may employees in Japan carry over?"
@@ -58,7 +59,9 @@ def test_pinned_finds_what_was_found_then(admin: TestClient, service: Service, h
     assert today["now"][0]["source"].endswith("late.md")
     assert today["difference"]["moved"]
     assert pinned["difference"] == {"appeared": [], "vanished": [], "moved": []}
-    assert [place["score"] for place in pinned["now"]] == [place["score"] for place in pinned["then"]]
+    # Which names a deleted passage had is known no longer: what the entity leg adds may differ.
+    then = [place["score"] for place in pinned["then"]]
+    assert [place["score"] for place in pinned["now"]] == pytest.approx(then, abs=NAMES)
     gone = [place for place in pinned["now"] if place["text"] is None]
     assert [place["document_id"] for place in gone] == [None]
     assert [place["passage_id"] for place in gone] == today["difference"]["vanished"]

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from api.compose import Service, build
-from grounding import evaluate, settings
+from grounding import settings
+from grounding.evaluation import dataset
 from grounding.pipeline import Ask
 from ingest.prepare import embedding_text
 
@@ -81,7 +82,7 @@ def ingest(service: Service, data: Path, *, limit: int | None, scratch: Path) ->
 
 def search(service: Service, data: Path, *, limit: int) -> list[tuple[str, str]]:
     """Searches, each beside the embedding of its query alone, in turns."""
-    queries = evaluate.read_queries(data)[:limit]
+    queries = dataset.read_queries(data / "queries.jsonl")[:limit]
     embedder = service.models.embedder()
     service.grounder.search(Ask(queries[0].text, collection="bench"))
     rows: list[tuple[str, str]] = []

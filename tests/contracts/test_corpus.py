@@ -14,10 +14,13 @@ import pytest
 from grounding.errors import InvalidRequest, NotFound
 from grounding.filters import parse
 from grounding.ports import Corpus
+from store.documents import NewDocument
 from store.open import Store, open_store
 from tests import postgres
 from tests.store import library
 
+OTHER = replace(library.FINGERPRINT, revision="2")
+"""An embedder that the collection holds nothing of."""
 DOCUMENTS = [
     library.document(
         "leave",
@@ -133,10 +136,20 @@ def test_the_lexical_leg_finds_words(corpus: Corpus) -> None:
     assert corpus.lexical("", 5) == corpus.lexical("zzz", 5) == []
 
 
+@pytest.mark.parametrize("language", ["en", "ja", "und"])
+def test_the_lexical_leg_tells_how_much_of_a_question_a_passage_could_answer(corpus: Corpus, language: str) -> None:
+    for question in ("ERR-4012", "carry over leave", "休暇の繰り越し"):
+        best = corpus.lexical(question, 1, language=language)[0]
+        assert 0 < best.score < corpus.ceiling(question, language=language)
+    asked, beyond = (corpus.ceiling(text, language=language) for text in ("inlet", "inlet zeppelin"))
+    assert asked < beyond
+    assert corpus.ceiling("", language=language) == 0
+
+
 def test_the_entity_leg_finds_names_and_rare_ones_weigh_more(corpus: Corpus) -> None:
-    assert _documents(corpus, corpus.entity(["hx-200", "ada lovelace"], 5)) == ["pump", "leave", "leave"]
-    assert _documents(corpus, corpus.entity(["ada lovelace"], 2)) == ["leave", "leave"]
-    assert corpus.entity([], 5) == corpus.entity(["nobody", ""], 5) == []
+    assert _documents(corpus, corpus.entity("hx-200, ada lovelace", 5)) == ["pump", "leave", "leave"]
+    assert _documents(corpus, corpus.entity("ada lovelace", 2)) == ["leave", "leave"]
+    assert corpus.entity("", 5) == corpus.entity("nobody", 5) == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +169,7 @@ def test_a_filter_holds_in_each_leg(corpus: Corpus, raw: object, expected: set[s
     words = "leave portal pump canteen 休暇"
     assert set(_documents(corpus, corpus.lexical(words, 100, where=where))) == expected
     named = {"leave", "pump"} & expected
-    assert set(_documents(corpus, corpus.entity(["ada lovelace"], 100, where=where))) == named
+    assert set(_documents(corpus, corpus.entity("ada lovelace", 100, where=where))) == named
 
 
 def test_what_is_deleted_is_gone_from_each_leg(store: Store, corpus: Corpus) -> None:
@@ -166,7 +179,7 @@ def test_what_is_deleted_is_gone_from_each_leg(store: Store, corpus: Corpus) -> 
     assert store.documents.delete("pump")
     assert corpus.change == before + 1
     assert passage_id not in {hit.passage_id for hit in corpus.dense(pump.vector, 100, fingerprint=library.FINGERPRINT)}
-    assert corpus.lexical("ERR-4012", 5) == corpus.entity(["hx-200"], 5) == []
+    assert corpus.lexical("ERR-4012", 5) == corpus.entity("hx-200", 5) == []
     assert corpus.passages([passage_id]) == []
     assert corpus.document_text("pump", version=1) is None
 
@@ -177,7 +190,7 @@ def test_what_is_committed_is_found_at_once(store: Store, corpus: Corpus) -> Non
     library.put(store, new)
     assert _documents(corpus, corpus.lexical("umbrella", 5)) == ["weather"]
     assert _documents(corpus, corpus.dense(new.passages[0].vector, 1, fingerprint=library.FINGERPRINT)) == ["weather"]
-    assert _documents(corpus, corpus.entity(["umbrella ltd"], 1)) == ["weather"]
+    assert _documents(corpus, corpus.entity("umbrella ltd", 1)) == ["weather"]
 
 
 def test_a_changed_document_has_a_new_version_and_only_its_new_passages(store: Store, corpus: Corpus) -> None:
@@ -187,6 +200,80 @@ def test_a_changed_document_has_a_new_version_and_only_its_new_passages(store: S
     assert (found.text, found.version) == ("The canteen is closed.", version + 1)
     assert corpus.document_text("lunch", version=version) is None
     assert corpus.document_text("lunch", version=version + 1) == "The canteen is closed."
+
+
+def _ids(corpus: Corpus) -> dict[str, int]:
+    """The passages' ids by their texts."""
+    held = corpus.passages([hit.passage_id for hit in library.nearest(corpus, "any", 100)])
+    return {passage.text: passage.id for passage in held}
+
+
+def test_the_similarity_of_any_passage_is_that_of_the_dense_leg(corpus: Corpus) -> None:
+    query = library.vector("any")
+    hits = {hit.passage_id: hit.score for hit in library.nearest(corpus, "any", 100)}
+    assert corpus.similarity(query, [*hits, 10**9], fingerprint=library.FINGERPRINT) == pytest.approx(hits, abs=1e-5)
+    some = sorted(hits)[:2]
+    assert set(corpus.similarity(query, some, fingerprint=library.FINGERPRINT)) == set(some)
+    assert corpus.similarity(query, [], fingerprint=library.FINGERPRINT) == {}
+    assert corpus.similarity(query, some, fingerprint=OTHER) == {}
+
+
+def test_the_background_is_what_all_passages_have_in_common(store: Store, corpus: Corpus) -> None:
+    query = library.vector("any")
+    for texts in ([], ["Bring an umbrella."]):
+        library.put(store, *(library.document(text, text) for text in texts))
+        scores = [hit.score for hit in library.nearest(corpus, "any", 100)]
+        found = corpus.background(query, fingerprint=library.FINGERPRINT)
+        assert found is not None
+        assert (found.mean, found.deviation) == pytest.approx((np.mean(scores), np.std(scores)), abs=1e-5)
+        assert found.passages == len(scores) == 5 + len(texts)
+    assert corpus.background(query, fingerprint=OTHER) is None
+
+
+def test_each_passage_has_its_language_and_none_where_it_is_not_known(store: Store, corpus: Corpus) -> None:
+    new = library.document("both", "Bring an umbrella.", "傘を持参してください。", "...")
+    spoken = tuple(replace(each, language=its) for each, its in zip(new.passages, ["en", "ja", ""], strict=True))
+    library.put(store, replace(new, passages=spoken))
+    ids = _ids(corpus)
+    asked = [ids[each.text] for each in new.passages]
+    assert corpus.languages([*asked, 10**9]) == dict(zip(asked, ["en", "ja", ""], strict=True))
+    assert [passage.language for passage in corpus.passages(asked)] == ["en", "ja", ""]
+    assert corpus.languages([]) == {}
+
+
+def _with_tokens() -> NewDocument:
+    """Three passages; of two of them tokens were kept."""
+    new = library.document("tokens", "One token.", "Two tokens.", "No token.")
+    kept = zip(new.passages, [b"\x00one", b"\xfftwo", b""], strict=True)
+    return replace(new, passages=tuple(replace(each, tokens=tokens) for each, tokens in kept))
+
+
+def test_tokens_come_back_as_they_were_kept(store: Store, corpus: Corpus) -> None:
+    library.put(store, _with_tokens())
+    ids = _ids(corpus)
+    one, two, none = (ids[text] for text in ("One token.", "Two tokens.", "No token."))
+    assert corpus.tokens([two, none, one, 10**9], fingerprint=library.FINGERPRINT) == {one: b"\x00one", two: b"\xfftwo"}
+    assert corpus.tokens([one, two], fingerprint=OTHER) == corpus.tokens([], fingerprint=library.FINGERPRINT) == {}
+    # Nothing is embedded again where the same text comes once more.
+    with store.writer("library", fingerprint=library.FINGERPRINT) as writer:
+        known = writer.vectors(["hash of One token.", "hash of No token."])
+    assert {name: found.tokens for name, found in known.items()} == {
+        "hash of One token.": b"\x00one",
+        "hash of No token.": b"",
+    }
+
+
+def test_what_is_deleted_has_no_similarity_language_or_tokens(store: Store, corpus: Corpus) -> None:
+    library.put(store, _with_tokens())
+    gone = [number for text, number in _ids(corpus).items() if "token" in text]
+    assert len(gone) == 3
+    store.documents.delete("tokens")
+    assert corpus.similarity(library.vector("any"), gone, fingerprint=library.FINGERPRINT) == {}
+    assert corpus.languages(gone) == {}
+    assert corpus.tokens(gone, fingerprint=library.FINGERPRINT) == {}
+    found = corpus.background(library.vector("any"), fingerprint=library.FINGERPRINT)
+    assert found is not None
+    assert found.passages == 5
 
 
 def test_a_passage_carries_all_that_a_citation_needs(corpus: Corpus) -> None:
@@ -205,7 +292,7 @@ def test_passages_come_in_the_order_asked_for_without_those_that_are_not_there(c
 
 
 def test_nothing_is_asked_for(corpus: Corpus) -> None:
-    assert library.nearest(corpus, "any", 0) == corpus.lexical("leave", 0) == corpus.entity(["hx-200"], 0) == []
+    assert library.nearest(corpus, "any", 0) == corpus.lexical("leave", 0) == corpus.entity("hx-200", 0) == []
 
 
 @pytest.mark.parametrize("query", [np.ones(3, np.float32), np.full(library.DIMENSION, np.nan, np.float32)])
@@ -238,4 +325,16 @@ def test_an_empty_collection_answers_with_nothing(store: Store) -> None:
     empty = store.corpus("empty")
     assert empty.fingerprint is None
     assert empty.change == 0
-    assert library.nearest(empty, "any", 5) == empty.lexical("leave", 5) == empty.entity(["hx-200"], 5) == []
+    assert empty.background(library.vector("any"), fingerprint=library.FINGERPRINT) is None
+    assert library.nearest(empty, "any", 5) == empty.lexical("leave", 5) == empty.entity("hx-200", 5) == []
+
+
+def test_passages_of_another_collection_are_as_if_they_were_not_there(store: Store, corpus: Corpus) -> None:
+    library.put(store, _with_tokens())
+    ids = list(_ids(corpus).values())
+    store.collections.create("empty")
+    empty = store.corpus("empty")
+    assert empty.similarity(library.vector("any"), ids, fingerprint=library.FINGERPRINT) == {}
+    assert empty.languages(ids) == {}
+    assert empty.tokens(ids, fingerprint=library.FINGERPRINT) == {}
+    assert empty.passages(ids) == []

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from grounding.models import sentence_transformers
+from grounding.models.batching import QueryCache, SharedEmbedder
 from grounding.models.builtin import HashEmbedder
 from grounding.models.multilingual_e5 import MultilingualE5
 from grounding.ports import Embedder
@@ -41,6 +42,8 @@ IMPLEMENTATIONS: dict[str, Callable[[Path], Embedder]] = {
     "builtin": lambda folder: HashEmbedder(),
     "multilingual-e5-small": lambda folder: MultilingualE5(folder=folder),
     "all-minilm-l6-v2": lambda folder: sentence_transformers.bundled_minilm(threads=1),
+    "shared": lambda folder: SharedEmbedder(HashEmbedder(), cache=QueryCache(0)),
+    "shared and remembered": lambda folder: SharedEmbedder(HashEmbedder(), cache=QueryCache(3), lanes=2, batch=2),
 }
 
 

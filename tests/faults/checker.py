@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from grounding import analysis
+from grounding.linking import candidates, link
 from grounding.settings import Storage
 from grounding.values import FloatMatrix
 from store.check import CheckResult
@@ -222,14 +223,17 @@ def _searched(store: Store, rows: Rows, *, queries: int, exact: bool) -> Iterato
         some = chance.sample(held, min(queries, len(held)))
         yield from _dense(corpus, matrix, ids, some, exact=exact)
         vocabulary = [_vocabulary(passage) for passage in held]
+        known = frozenset[str]().union(*(passage.names for passage in held))
         for passage in some:
             term = chance.choice(sorted(_vocabulary(passage)))
             wanted = {other.id for other, terms in zip(held, vocabulary, strict=True) if term in terms}
-            if analysis.terms(term) == [term]:
+            if [thing.terms for thing in analysis.question(term)] == [(term,)]:
                 yield from _compared(f"the word {term!r}", wanted, corpus.lexical(term, len(held)))
             for name in sorted(passage.names)[:1]:
-                wanted = {other.id for other in held if name in other.names}
-                yield from _compared(f"the name {name!r}", wanted, corpus.entity([name], len(held)))
+                asked = link(candidates(name), known).names
+                forms = {form.name for each in asked for form in each}
+                wanted = {other.id for other in held if forms & other.names}
+                yield from _compared(f"the name {name!r}", wanted, corpus.entity(name, len(held)))
 
 
 def _vocabulary(passage: Passage) -> frozenset[str]:

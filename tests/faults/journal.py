@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grounding.entities import normalise
+from grounding.linking import mentions
 from grounding.values import Fingerprint, FloatMatrix
 from store.documents import NewDocument
 
@@ -43,7 +43,8 @@ def revision_of(fingerprint: Fingerprint) -> str:
 def digest_of(new: NewDocument) -> str:
     document = new.document
     rows = [(p.start, p.end, p.heading, p.text, p.embed_hash) for p in new.passages]
-    names = [name for p in new.passages for name in {normalise(entity.text) for entity in p.entities} if name]
+    found = mentions(document.title, [(p.text, p.entities) for p in new.passages])
+    names = [name for mentioned in found for name in mentioned]
     return digest(document.source, document.title, document.text, document.metadata, rows, names)
 
 

@@ -222,7 +222,7 @@ def _look(corpus: SqlCorpus, leg: str, item: int, log: Log, seen: Seen) -> None:
 def _hits(corpus: SqlCorpus, leg: str, item: int) -> Sequence[Hit]:
     if leg == "dense":
         return corpus.dense(vector(item, 0, 0), 2 * PARTS, fingerprint=FINGERPRINT)
-    return corpus.lexical(word(item), 50) if leg == "lexical" else corpus.entity([word(item)], 50)
+    return corpus.lexical(word(item), 50) if leg == "lexical" else corpus.entity(word(item), 50)
 
 
 def play(folder: Path, *, readers: int, swaps: int, exact_passages: int = 50_000) -> tuple[dict[str, int], list[Seen]]:

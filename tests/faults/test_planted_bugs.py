@@ -17,7 +17,7 @@ from tests.faults.plants import Plant
 
 TOLD: dict[Plant, str] = {
     "two transactions": "a step was done by half",
-    "early word": "acknowledged documents are lost",
+    "early word": "acknowledged",
     "late files": "is missing or damaged",
 }
 

@@ -11,7 +11,7 @@ from grounding.filters import Clause, Filter, both, readable_by
 from grounding.pipeline import Ask, Cited, Delta, Done, EvidenceFound, Grounder
 from grounding.ports import Corpus, SafetyCheck
 from grounding.settings import Settings
-from grounding.values import Chunk, Fingerprint, FloatVector, Hit, Prompt, Turn
+from grounding.values import Chunk, Entity, Fingerprint, FloatVector, Hit, Prompt, Turn
 from tests.fakes import CapitalNames, HashEmbedder, Memory, MemoryCorpus, NoSpelling, Scripted, WordCheck, passage
 
 CORPUS = MemoryCorpus(
@@ -78,6 +78,8 @@ def test_every_step_is_timed_and_named() -> None:
         "lexical",
         "entity",
         "fuse",
+        "rerank",
+        "diversify",
         "screen_evidence",
         "compose",
         "generate",
@@ -113,13 +115,21 @@ class _Asked(MemoryCorpus):
         self.wheres["dense"] = where
         return super().dense(vector, k, fingerprint=fingerprint, where=where)
 
-    def lexical(self, text: str, k: int, *, where: Filter | None = None) -> list[Hit]:
+    def lexical(self, text: str, k: int, *, language: str = "und", where: Filter | None = None) -> list[Hit]:
         self.wheres["lexical"] = where
-        return super().lexical(text, k, where=where)
+        return super().lexical(text, k, language=language, where=where)
 
-    def entity(self, names: Sequence[str], k: int, *, where: Filter | None = None) -> list[Hit]:
+    def entity(
+        self,
+        text: str,
+        k: int,
+        *,
+        entities: Sequence[Entity] = (),
+        language: str = "und",
+        where: Filter | None = None,
+    ) -> list[Hit]:
         self.wheres["entity"] = where
-        return super().entity(names, k, where=where)
+        return super().entity(text, k, entities=entities, language=language, where=where)
 
 
 @pytest.mark.parametrize("groups", [None, frozenset(), frozenset(("hr",))])

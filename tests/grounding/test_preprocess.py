@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import example, given
@@ -15,7 +15,12 @@ from tests.fakes import NoSpelling
 
 def ask(text: str, *, max_chars: int = 1000) -> Question:
     return preprocess.question(
-        text, max_chars=max_chars, language_of=lambda _: "en", spelling=NoSpelling(), known=lambda _: False
+        text,
+        max_chars=max_chars,
+        language_of=lambda _: "en",
+        spelling=NoSpelling(),
+        known=lambda _: False,
+        near=lambda _: (),
     )
 
 
@@ -73,10 +78,22 @@ def test_half_a_character_becomes_the_replacement_character() -> None:
 
 def test_a_correction_is_offered_beside_the_question() -> None:
     class Corrects:
-        def correct(self, text: str, *, language: str, known: Callable[[str], bool]) -> str | None:
-            return text.replace("leeve", "leave") if known("anual") else None
+        def correct(
+            self,
+            text: str,
+            *,
+            language: str,
+            known: Callable[[str], bool],
+            near: Callable[[str], Sequence[tuple[str, float]]],
+        ) -> str | None:
+            return text.replace("leeve", near("leeve")[0][0]) if known("anual") else None
 
     question = preprocess.question(
-        "anual leeve", max_chars=100, language_of=lambda _: "en", spelling=Corrects(), known="anual".__eq__
+        "anual leeve",
+        max_chars=100,
+        language_of=lambda _: "en",
+        spelling=Corrects(),
+        known="anual".__eq__,
+        near=lambda _: [("leave", 0.1)],
     )
     assert (question.clean, question.corrected, question.standalone) == ("anual leeve", "anual leave", "anual leeve")

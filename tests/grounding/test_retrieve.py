@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from grounding.errors import EmbedderChanged
 from grounding.filters import Filter
-from grounding.retrieve import WEIGHTS, Retrieved, dense, fuse, retrieve
+from grounding.ports import Reranker
+from grounding.retrieve import Retrieved, dense, repeats, retrieve, word_pairs
 from grounding.settings import Retrieval
 from grounding.tracing import Trace
-from grounding.values import Entity, Fingerprint, FloatVector, Hit, Leg, Question
+from grounding.values import Entity, Fingerprint, FloatVector, Hit, QueryTokens, Question, Vectorized
 from tests.fakes import HashEmbedder, MemoryCorpus, passage
 
 CORPUS = MemoryCorpus(
@@ -49,7 +50,7 @@ def test_evidence_says_where_each_leg_put_it() -> None:
 def test_the_second_of_two_equal_texts_is_dropped_and_says_so() -> None:
     result = found()
     assert 3 not in [item.passage.id for item in result.evidence]
-    assert [(d.passage_id, d.stage, d.reason) for d in result.dropped] == [(3, "diversify", "same text as passage 2")]
+    assert [(d.passage_id, d.stage, d.reason) for d in result.dropped] == [(3, "diversify", "says what passage 2 says")]
     assert [item.rank for item in result.evidence] == [1, 2, 3]
 
 
@@ -66,33 +67,123 @@ def test_a_leg_can_be_turned_off() -> None:
 
 
 def test_a_correction_is_searched_beside_the_question() -> None:
-    result = found(replace(QUESTION, standalone="canten opning", corrected="canteen opening"))
-    lexical = next(leg for leg in result.legs if leg.name == "lexical")
-    assert {hit.passage_id for hit in lexical.hits} >= {2, 3, 4}
+    asked = replace(QUESTION, clean="canten opning", standalone="canten opning", corrected="canteen opening")
+    result = found(asked)
+    lexical = {leg.form: leg for leg in result.legs if leg.name == "lexical"}
+    assert (lexical["asked"].query, lexical["asked"].hits) == ("canten opning", ())
+    assert {hit.passage_id for hit in lexical["corrected"].hits} >= {2, 3, 4}
+    signals = next(item.signals for item in result.evidence if item.passage.id == 2)
+    assert signals.lexical is not None
+    assert signals.lexical.form == "corrected"
 
 
-RANKINGS = st.lists(st.integers(1, 30), unique=True, max_size=20)
-
-
-@given(RANKINGS, RANKINGS, st.integers(1, 100))
-def test_fusion_keeps_every_passage_once_in_falling_order(dense: list[int], lexical: list[int], k: int) -> None:
-    legs = [
-        Leg("dense", "q", tuple(Hit(i, -float(n)) for n, i in enumerate(dense))),
-        Leg("lexical", "q", tuple(Hit(i, -float(n)) for n, i in enumerate(lexical))),
+def test_each_leg_is_asked_with_each_form_and_a_signal_names_the_one_that_put_the_passage_first() -> None:
+    follow_up = replace(
+        QUESTION, clean="carry over five days", standalone="when does it open", context="tell me of the canteen"
+    )
+    result = found(follow_up, top_k=4, options=Retrieval(legs=("dense", "lexical")))
+    asked = [(leg.name, leg.form, leg.query) for leg in result.legs]
+    whole = "tell me of the canteen\nwhen does it open"
+    assert asked == [
+        ("dense", "asked", "carry over five days"),
+        ("dense", "standalone", whole),
+        ("lexical", "asked", "carry over five days"),
+        ("lexical", "standalone", whole),
     ]
-    fused = fuse(legs, k=k)
-    assert {hit.passage_id for hit in fused} == {*dense, *lexical}
-    assert len(fused) == len({*dense, *lexical})
-    assert [hit.score for hit in fused] == sorted((hit.score for hit in fused), reverse=True)
-    if dense and lexical and dense[0] == lexical[0]:
-        assert fused[0].passage_id == dense[0]
+    signals = {item.passage.id: item.signals.lexical for item in result.evidence}
+    assert [(signal.form, signal.rank) for signal in (signals[1], signals[2]) if signal] == [
+        ("asked", 1),
+        ("standalone", 1),
+    ]
 
 
-def test_fusion_is_the_published_formula() -> None:
-    legs = [Leg("dense", "", (Hit(1, 0.9), Hit(2, 0.8))), Leg("lexical", "", (Hit(2, 9.0),))]
-    scores = {hit.passage_id: hit.score for hit in fuse(legs, k=60)}
-    assert scores[1] == pytest.approx(WEIGHTS["dense"] / 61)
-    assert scores[2] == pytest.approx(WEIGHTS["dense"] / 62 + WEIGHTS["lexical"] / 61)
+class Spelled(HashEmbedder):
+    """Tells tokens apart: what is kept of a passage is its text, and close are those that share first letters."""
+
+    def vectorize(self, texts: Sequence[str]) -> list[Vectorized]:
+        return [
+            Vectorized(vector, text.encode()) for text, vector in zip(texts, self.embed_queries(texts), strict=True)
+        ]
+
+    def query_tokens(self, texts: Sequence[str]) -> list[QueryTokens]:
+        return [QueryTokens(self.embed_queries([text]), np.ones(1, np.float32)) for text in texts]
+
+    def closeness(self, query: QueryTokens, passages: Sequence[bytes]) -> FloatVector:
+        return np.array([float(kept.startswith(b"Ada")) for kept in passages], np.float32)
+
+
+class Keeping(MemoryCorpus):
+    """Keeps the tokens of some of its passages."""
+
+    kept: frozenset[int] = frozenset()
+
+    def tokens(self, ids: Sequence[int], *, fingerprint: Fingerprint) -> dict[int, bytes]:
+        return {found.id: found.text.encode() for found in self.passages(ids) if found.id in self.kept}
+
+
+def reranked(kept: set[int], *, depth: int = 40, reranker: Reranker | None = None) -> Retrieved:
+    corpus = Keeping(*CORPUS.passages([1, 2, 3, 4]))
+    corpus.kept = frozenset(kept)
+    return retrieve(
+        QUESTION,
+        corpus=corpus,
+        embedder=lambda fingerprint: Spelled(),
+        options=Retrieval(rerank_depth=depth),
+        top_k=3,
+        where=None,
+        trace=Trace(),
+        reranker=reranker,
+    )
+
+
+def test_the_best_passages_are_compared_once_more_by_their_tokens() -> None:
+    result = reranked({1, 2, 3, 4})
+    assert [leg.name for leg in result.legs][-1] == "rerank"
+    best = result.evidence[0]
+    assert best.passage.id == 4
+    assert best.signals.rerank is not None
+    assert (best.signals.rerank.rank, best.signals.rerank.score) == (1, 1.0)
+
+
+@pytest.mark.parametrize(("kept", "depth"), [({4}, 40), (set(), 40), ({1, 2, 3, 4}, 0)])
+def test_without_the_tokens_of_most_or_without_depth_nothing_is_compared(kept: set[int], depth: int) -> None:
+    result = reranked(kept, depth=depth)
+    assert "rerank" not in [leg.name for leg in result.legs]
+    assert result.ranking == found().ranking
+
+
+class Longest:
+    """Prefers long passages."""
+
+    def scores(self, question: str, passages: Sequence[str]) -> list[float]:
+        return [float(len(text)) for text in passages]
+
+
+def test_a_reranker_overrules_the_legs_for_what_it_read() -> None:
+    result = reranked(set(), reranker=Longest())
+    assert [hit.passage_id for hit in result.ranking] == [1, 4, 3, 2]
+    assert [hit.score for hit in result.ranking] == sorted((hit.score for hit in result.ranking), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "expected"),
+    [
+        ("The canteen opens at noon.", "the CANTEEN  opens, at noon", True),
+        ("The canteen opens at noon.", "Today the canteen opens at noon, as it does on every day.", True),
+        ("Today the canteen opens at noon, as it does on every day.", "The canteen opens at noon.", False),
+        ("The canteen opens at noon.", "At noon opens the canteen.", False),
+        ("Five days may be carried over in Japan.", "Ten days may be carried over in Japan.", False),
+        ("昼休みは正午から始まる。", "昼休みは正午から始まる。", True),
+        ("昼休みは正午から始まる。", "年次休暇は四月に付与される。", False),
+        ("soup", "soup", True),
+        ("soup", "bread", False),
+        ("!", "?", True),
+        ("!", "soup", False),
+        ("soup", "!", False),
+    ],
+)
+def test_a_text_repeats_another_that_says_all_of_it(text: str, other: str, expected: bool) -> None:
+    assert repeats(word_pairs(text), word_pairs(other)) is expected
 
 
 class Changing(MemoryCorpus):
@@ -118,9 +209,11 @@ def asked_for(corpus: MemoryCorpus) -> list[str]:
         revisions.append(fingerprint.revision)
         return HashEmbedder()
 
-    hits = dense("canteen", 3, corpus=corpus, embedder=embedder, trace=Trace())
-    assert hits is not None
-    assert [hit.passage_id for hit in hits] == [1]
+    meant = dense(["canteen", "soup"], 3, corpus=corpus, embedder=embedder, trace=Trace())
+    assert meant is not None
+    assert [[hit.passage_id for hit in hits] for hits in meant.hits] == [[1], [1]]
+    assert meant.vectors.shape == (2, 64)
+    assert meant.fingerprint == corpus.fingerprint
     return revisions
 
 
@@ -137,4 +230,4 @@ def test_an_embedder_that_changes_without_end_is_an_error() -> None:
 def test_a_corpus_without_vectors_asks_for_no_embedder() -> None:
     corpus = MemoryCorpus()
     corpus.fingerprint = None  # type: ignore[assignment]
-    assert dense("canteen", 3, corpus=corpus, embedder=lambda fingerprint: HashEmbedder(), trace=Trace()) is None
+    assert dense(["canteen"], 3, corpus=corpus, embedder=lambda fingerprint: HashEmbedder(), trace=Trace()) is None

@@ -13,15 +13,15 @@ def env(tmp_path: Path, **variables: str) -> dict[str, str]:
 
 
 def test_environment_beats_the_file_and_the_file_beats_the_default(tmp_path: Path) -> None:
-    (tmp_path / "grounding.toml").write_text("[retrieval]\ntop_k = 5\nrrf_k = 10\n", "utf-8")
+    (tmp_path / "grounding.toml").write_text("[retrieval]\ntop_k = 5\nrerank_depth = 20\n", "utf-8")
     found = settings.load(env(tmp_path, RETRIEVAL__TOP_K="3"))
-    assert (found.retrieval.top_k, found.retrieval.rrf_k, found.retrieval.candidates) == (3, 10, 100)
+    assert (found.retrieval.top_k, found.retrieval.rerank_depth, found.retrieval.candidates) == (3, 20, 100)
 
 
 def test_every_setting_tells_its_origin_and_secrets_are_masked(tmp_path: Path) -> None:
-    (tmp_path / "grounding.toml").write_text("[retrieval]\nrrf_k = 10\n", "utf-8")
+    (tmp_path / "grounding.toml").write_text("[retrieval]\nrerank_depth = 20\n", "utf-8")
     rows = {row.name: row for row in settings.explain(env(tmp_path, DATABASE_URL="postgresql://u:secret@h/d"))}
-    assert rows["retrieval.rrf_k"].origin.endswith("grounding.toml")
+    assert rows["retrieval.rerank_depth"].origin.endswith("grounding.toml")
     assert rows["database_url"].origin == "GROUNDING_DATABASE_URL"
     assert rows["retrieval.top_k"].origin == "default"
     assert "secret" not in repr(rows)

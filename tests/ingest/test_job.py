@@ -21,7 +21,7 @@ from grounding import plugins
 from grounding.errors import CollectionBusy, ConfigurationError, NotFound, StoreError, StoreUnavailable
 from grounding.ports import Embedder
 from grounding.settings import Settings
-from grounding.values import Fingerprint, FloatMatrix, FloatVector
+from grounding.values import Fingerprint, FloatMatrix, Vectorized
 from ingest import spool
 from ingest.job import run, run_upload
 from ingest.patience import STORE_ATTEMPTS
@@ -202,7 +202,7 @@ def test_what_is_stored_can_be_found_and_quoted(kit: Kit) -> None:
     text = corpus.document_text(passage.document_id, version=1)
     assert text is not None
     assert text[passage.start : passage.end] == passage.text
-    assert corpus.entity(["hx-200"], 5) != []
+    assert corpus.entity("hx-200", 5) != []
     assert kit.store.documents.get("d2").document.source == "docs/sub/c.jsonl#d2"
     assert all(result.ok for result in kit.store.check())
 
@@ -527,7 +527,7 @@ class Flaky:
     def known(self) -> dict[str, KnownDocument]:
         return self._writer.known()
 
-    def vectors(self, embed_hashes: Sequence[str]) -> dict[str, FloatVector]:
+    def vectors(self, embed_hashes: Sequence[str]) -> dict[str, Vectorized]:
         return self._writer.vectors(embed_hashes)
 
     def publish(self) -> None:

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grounding.errors import LoadError, MissingDependency, ModelError
-from grounding.values import Entity, Fingerprint, FloatMatrix
+from grounding.values import Entity, Fingerprint, FloatMatrix, Vectorized
 from ingest import flow
 from ingest.encode import Encoder
 from ingest.ledger import Keep, Ledger, Wait
@@ -255,7 +255,7 @@ def test_equal_texts_are_embedded_once_and_stored_vectors_are_used(encoder_of: C
     assert isinstance(first, NewDocument)
     assert isinstance(second, NewDocument)
     assert embedder.seen == ["T\nSame."]
-    stored = {one.drafts[0].embed_hash: first.passages[0].vector}
+    stored = {one.drafts[0].embed_hash: Vectorized(first.passages[0].vector)}
     assert isinstance(encoder.finish(encoder.start([two], stored))[0], NewDocument)
     assert encoder.embedded == 1
 

@@ -25,7 +25,7 @@ def held(home: Path, *words: str) -> list[str]:
 
 
 def secret(name: str = "secret") -> NewDocument:
-    return library.document(
+    new = library.document(
         name,
         TEXT,
         f"A second passage. {TEXT}",
@@ -34,6 +34,7 @@ def secret(name: str = "secret") -> NewDocument:
         names=[WORD],
         source=f"notes/{WORD}.md",
     )
+    return replace(new, passages=tuple(replace(each, tokens=each.text.encode()) for each in new.passages))
 
 
 def quoting(store: Store, trace_id: str, **changes: Any) -> Exchange:

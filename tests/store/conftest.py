@@ -15,6 +15,7 @@ ON_BOTH = {
     "test_erasing",
     "test_generations",
     "test_jobs_and_keys",
+    "test_mentions",
     "test_migrating",
     "test_permissions",
     "test_processes",

@@ -15,6 +15,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,7 +84,8 @@ def _fill(store: Store) -> None:
         ]
         library.put(store, *new, collection=collection, publish=True)
     store.collections.delete("gone")
-    library.put(store, library.document("late", "a late leave", title="Late"))
+    late = library.document("late", "a late leave", title="Late")
+    library.put(store, replace(late, passages=(replace(late.passages[0], tokens=b"\x00\xfflate", language="en"),)))
     store.documents.delete("d3", collection="library")
     turns = (Turn("user", "question", "q"), Turn("assistant", "answer", "a"))
     store.exchanges.record(library.exchange("t1", conversation_id="c", caller="ada"), turns=turns)
@@ -96,12 +98,13 @@ def _seen(store: Store) -> dict[str, object]:
     legs = (
         corpus.dense(library.vector("pump 4"), 50, fingerprint=library.FINGERPRINT),
         corpus.lexical("late leave pump", 50),
-        corpus.entity(["ada"], 50),
+        corpus.entity("ada", 50),
     )
     listed = store.documents.list("library", limit=50).items
     return {
         "legs": [[(hit.passage_id, hit.score) for hit in leg] for leg in legs],
         "passages": corpus.passages([hit.passage_id for leg in legs for hit in leg]),
+        "tokens": corpus.tokens([hit.passage_id for hit in legs[0]], fingerprint=library.FINGERPRINT),
         "documents": listed,
         "texts": [corpus.document_text(each.id, version=each.version) for each in listed],
         "collections": [
@@ -124,6 +127,7 @@ def test_a_restored_copy_answers_the_same(
         _, secret = store.keys.create(scopes=["chat"], name="mine")
         made = store.backup(tmp_path / "backup.tar")
         expected = _seen(store)
+        assert expected["tokens"]
         last = max(hit.passage_id for hit in library.nearest(store.corpus("library"), "any", 100))
         assert (made.indexes, made.left_out) == (2, ())
     other = make_place("target", target)

@@ -7,10 +7,14 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy
 from alembic.script import ScriptDirectory
@@ -20,6 +24,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from alembic import command
 from grounding.errors import ConfigurationError, SchemaOutdated, StoreError, StoreUnavailable
+from grounding.retrieve import retrieve
+from grounding.settings import Retrieval
+from grounding.tracing import Trace
+from grounding.values import FloatMatrix, FloatVector, QueryTokens, Question, Vectorized
 from store import database
 from store.check import check_database
 from store.database import FILE_NAME, Database, migrations
@@ -91,6 +99,69 @@ def test_an_embedded_database_is_made_and_upgraded_on_opening(tmp_path: Path) ->
     home = tmp_path / "not" / "there"
     open_store(home=home).close()
     assert database.current(home=home) == (REVISION, REVISION)
+
+
+class Letters:
+    """The embedder of the library's vectors, which tells tokens apart."""
+
+    fingerprint = library.FINGERPRINT
+    max_tokens = 500
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        return np.stack([library.vector(text) for text in texts])
+
+    embed_passages = embed_queries
+
+    def vectorize(self, texts: Sequence[str]) -> list[Vectorized]:
+        return [Vectorized(library.vector(text), text.encode()) for text in texts]
+
+    def query_tokens(self, texts: Sequence[str]) -> list[QueryTokens]:
+        return [QueryTokens(self.embed_queries([text]), np.ones(1, np.float32)) for text in texts]
+
+    def closeness(self, query: QueryTokens, passages: Sequence[bytes]) -> FloatVector:
+        return np.linspace(0, 1, len(passages), dtype=np.float32)
+
+
+def _legs(store: Store) -> list[str]:
+    """The legs that find something."""
+    asked = "How long is the leave of Ada Lovelace?"
+    result = retrieve(
+        Question(asked, asked, asked, "en"),
+        corpus=store.corpus("library"),
+        embedder=lambda fingerprint: Letters(),
+        options=Retrieval(),
+        top_k=3,
+        where=None,
+        trace=Trace(),
+    )
+    assert "Five days of leave." in result.evidence[0].passage.text
+    return [leg.name for leg in result.legs if leg.hits]
+
+
+def test_a_database_of_before_there_were_tokens_goes_on_without_them(home: Path) -> None:
+    new = library.document("leave", "Leave of Ada Lovelace", "Five days of leave.", names=["Ada Lovelace"])
+    new = replace(new, passages=tuple(replace(each, tokens=b"kept", language="de") for each in new.passages))
+    with closing(open_store(home=home)) as store:
+        library.put(store, new, publish=True)
+        assert _legs(store) == ["dense", "lexical", "entity", "rerank"]
+    opened = Database(home=home)
+    with opened.write() as connection:
+        config = migrations()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    opened.close()
+    with closing(open_store(home=home)) as store:
+        assert database.current(home=home) == (REVISION, REVISION)
+        assert _legs(store) == ["dense", "lexical", "entity"]
+        ids = [hit.passage_id for hit in store.corpus("library").lexical("leave", 5)]
+        assert store.corpus("library").languages(ids) == dict.fromkeys(ids, "en"), "that of the document"
+        assert all(result.ok for result in store.check())
+        changed = replace(new.document, content_hash="changed")
+        library.put(store, replace(new, document=changed))
+        assert _legs(store) == ["dense", "lexical", "entity", "rerank"]
 
 
 def test_another_database_is_left_alone_until_it_is_upgraded(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_scrubbed_record_holds_no_word_of_the_document(mark: str) -> None:
     passage = Passage(1, "a", word, word, 1, word, 0, len(word), word, {"k": word})
     exchange = replace(
         library.exchange("t", question="plain"),
-        question=Question("plain", "plain", f"{word}\nplain", "en"),
+        question=Question("plain", "plain", f"{word}\nplain", "en", rewritten=word, context=word),
         evidence=(Evidence(1, 1.0, passage),),
         messages=(Message("user", word),),
         answer=Answer(word, "answered", (Citation(1, "a", word, word, 1, 1, 0, 1, word),)),

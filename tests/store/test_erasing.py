@@ -30,7 +30,8 @@ def test_a_document_is_gone_from_every_byte(full: Store, home: Path) -> None:
         "document_metadata": 1,
         "passages": 2,
         "vectors": 2,
-        "passage_entities": 2,
+        "passage_tokens": 2,
+        "passage_entities": 4,
         "job_items": 1,
     }
     assert (receipt.exchanges, receipt.answers, receipt.jobs) == (("t1", "t2", "t3", "t4"), 3, 1)

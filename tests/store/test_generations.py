@@ -91,7 +91,7 @@ def test_tombstones_go_when_no_generation_needs_them(store: Store) -> None:
             writer._publisher.build("lexical")
             with store._database.read() as connection:
                 assert connection.execute(count).scalar() == expected
-    assert store.corpus("library").entity(["name 0"], 100) != []
+    assert store.corpus("library").entity("name 0", 100) != []
     assert "text number 0" not in [answer for answers in _answers(store) for answer in answers]
 
 

@@ -236,6 +236,25 @@ def test_what_is_kept_to_switch_back_can_be_forgotten(full: Store, home: Path) -
     assert sound(full)
 
 
+def test_tokens_are_kept_for_each_embedder_and_forgotten_with_its_vectors(store: Store) -> None:
+    new = library.document("a", "one", "two")
+    library.put(store, replace(new, passages=tuple(replace(each, tokens=b"old") for each in new.passages)))
+    corpus = store.corpus("library")
+    ids = [hit.passage_id for hit in library.nearest(corpus, "one", 2)]
+    with store.migration("library", fingerprint=WIDER) as migration, migration.alone():
+        rows = [NewVector(each.passage_id, "h", vector(each.text, WIDER), b"new") for each in migration.texts(ids)]
+        assert migration.add(rows) == 2
+        assert corpus.tokens(ids, fingerprint=library.FINGERPRINT) == dict.fromkeys(ids, b"old")
+        migration.prepare()
+        migration.switch()
+    assert corpus.tokens(ids, fingerprint=WIDER) == dict.fromkeys(ids, b"new")
+    assert corpus.tokens(ids, fingerprint=library.FINGERPRINT) == dict.fromkeys(ids, b"old")
+    store.forget_vectors("library")
+    assert corpus.tokens(ids, fingerprint=library.FINGERPRINT) == {}
+    assert corpus.tokens(ids, fingerprint=WIDER) == dict.fromkeys(ids, b"new")
+    assert counted(store, "SELECT count(*) FROM passage_tokens") == 2
+
+
 @pytest.mark.parametrize(
     "wrong", [np.full(24, np.nan, np.float32), np.ones(24, np.float32), np.eye(1, 16, dtype=np.float32)[0]]
 )

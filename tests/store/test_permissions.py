@@ -39,7 +39,7 @@ def _readable(corpus: SqlCorpus, groups: list[str] | None) -> set[str]:
     where = readable_by(groups)
     hits = library.nearest(corpus, "any", 100, where=where)
     assert {hit.passage_id for hit in corpus.lexical("words", 100, where=where)} == {hit.passage_id for hit in hits}
-    assert {hit.passage_id for hit in corpus.entity(["acme"], 100, where=where)} == {hit.passage_id for hit in hits}
+    assert {hit.passage_id for hit in corpus.entity("acme", 100, where=where)} == {hit.passage_id for hit in hits}
     return {passage.document_id for passage in corpus.passages([hit.passage_id for hit in hits])}
 
 

@@ -28,7 +28,7 @@ for line in sys.stdin:
     legs = [
         library.nearest(corpus, text, 1),
         corpus.lexical(text, 1),
-        corpus.entity([text], 1),
+        corpus.entity(text, 1),
     ]
     print(json.dumps([library.texts(store, [hit.passage_id for hit in hits]) for hits in legs]), flush=True)
 """

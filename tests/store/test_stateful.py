@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -29,13 +30,14 @@ from hypothesis.stateful import (
 )
 
 from grounding import analysis
-from grounding.entities import normalise
 from grounding.filters import Filter, both, parse, readable_by
+from grounding.linking import OTHER_FORM, Mention, candidates, link, mentions, strength
 from grounding.settings import Storage
 from grounding.values import Fingerprint, FloatVector, Hit
 from store.corpus import SqlCorpus
 from store.documents import NewDocument
 from store.lexical import TermTail, Text
+from store.mentions import SELECTIVE
 from store.migrating import NewVector
 from store.milestones import Milestone, Reached, unheard
 from store.open import Store, open_store
@@ -165,18 +167,26 @@ class Model:
         query = vector(text, self.embedder)
         return _ordered([(held, float(vector(held.text, self.embedder) @ query)) for held in within])
 
-    def entity(self, wanted: Sequence[str], within: Sequence[Held]) -> list[Found]:
-        scores: dict[int, int] = {}
-        for name in wanted:
-            mentioning = [held for held in self.passages if name in self._names_of(held)]
-            for held in mentioning:
-                weight = round(1e6 * math.log1p(len(self.passages) / len(mentioning)))
-                scores[held.serial] = scores.get(held.serial, 0) + weight
-        return _ordered([(held, scores[held.serial] / 1e6) for held in within if held.serial in scores])
+    def entity(self, text: str, within: Sequence[Held]) -> list[Found]:
+        """What names weigh is told by the passages that may be found, as if there were no others."""
+        names = {held.serial: self._names_of(held) for held in within}
+        known = {name for mentioned in names.values() for name in mentioned}
+        scores: Counter[int] = Counter()
+        asked = link(candidates(text), known).names
+        weights = [math.log1p(len(within) / sum(forms[0].name in of for of in names.values())) for forms in asked]
+        for weight, forms in zip(weights, asked, strict=True):
+            for serial, mentioned in names.items():
+                sure = [
+                    strength(alias=held.alias, titled=held.titled) * (OTHER_FORM if form.alias else 1)
+                    for form in forms
+                    if (held := mentioned.get(form.name))
+                ]
+                scores[serial] += round(1e6 * max(sure, default=0) * weight / max(sum(weights), SELECTIVE))
+        return _ordered([(held, scores[held.serial] / 1e6) for held in within if scores[held.serial]])
 
     def matching(self, query: str, within: Sequence[Held]) -> set[int]:
         """Serials of passages with a term of the query."""
-        wanted = set(analysis.terms(query))
+        wanted = {term for thing in analysis.question(query) for term in thing.terms}
         return {held.serial for held in within if wanted & set(self.text_of(held).terms())}
 
     def words(self, query: str, within: Sequence[Held]) -> list[Found]:
@@ -190,9 +200,11 @@ class Model:
     def text_of(self, held: Held) -> Text:
         return Text(held.serial, self.documents[held.document_id].document.title, "", held.text)
 
-    def _names_of(self, held: Held) -> set[str]:
-        passages = self.documents[held.document_id].passages
-        return {normalise(entity.text) for entity in passages[0].entities}
+    def _names_of(self, held: Held) -> dict[str, Mention]:
+        new = self.documents[held.document_id]
+        serials = sorted(other.serial for other in self.passages if other.document_id == held.document_id)
+        found = mentions(new.document.title, [(passage.text, passage.entities) for passage in new.passages])
+        return found[serials.index(held.serial)]
 
 
 def _ordered(scored: Sequence[tuple[Held, float]]) -> list[Found]:
@@ -439,7 +451,7 @@ class Agreement(RuleBasedStateMachine):
             _same(found, nearest[:k])
         else:
             _nearly(found, nearest, k=k)
-        wanted = [normalise(name) for name in NAMES[: 1 + len(text) % 3]]
+        wanted = ", ".join(NAMES[: 1 + len(text) % 3])
         _same(self._found(corpus, corpus.entity(wanted, k, where=searched)), self.model.entity(wanted, within)[:k])
         self._agrees_on_words(corpus, text, k=k, where=searched, within=within)
 

@@ -146,14 +146,17 @@ def test_no_leg_finds_what_a_filter_or_a_permission_holds_back(shared: Shared) -
         k = rng.choice([1, 10, 10_000])
         recalls.append(_dense(shared, rng.choice(shared.vectors), k, searched, eligible))
         words = shared.corpus.lexical("shared", k, where=searched)
-        names = shared.corpus.entity(["everybody ltd", f"tenant {tenant}"], k, where=searched)
+        names = shared.corpus.entity(f"everybody ltd, tenant {tenant}", k, where=searched)
         for hits in (words, names):
             found = {hit.passage_id for hit in hits}
             assert found <= allowed
             assert len(found) == len(hits) == min(k, len(allowed))
         canary = f"canary{tenant}"
         theirs = {shared.ids[place] for place in eligible if canary in shared.owners[place].document.text.split()}
-        assert {hit.passage_id for hit in shared.corpus.lexical(canary, 10_000, where=searched)} == theirs
+        # A code is found by its parts as well: by "canary" of another tenant, behind those that have it whole.
+        birds = [hit.passage_id for hit in shared.corpus.lexical(canary, 10_000, where=searched)]
+        assert set(birds) <= allowed
+        assert set(birds[: len(theirs)]) == theirs
         assert shared.corpus.knows(canary, where=searched) is bool(theirs)
     assert np.mean(recalls) > 0.99
 

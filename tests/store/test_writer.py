@@ -140,17 +140,17 @@ def test_vectors_of_texts_that_were_embedded_are_given_back(store: Store) -> Non
         writer.delete(["a"])
         assert writer.vectors(["hash of one"]) == {}
     assert set(found) == {"hash of one", "hash of two"}
-    assert np.array_equal(found["hash of one"], library.vector("one"))
+    assert np.array_equal(found["hash of one"].vector, library.vector("one"))
 
 
 def test_a_name_is_kept_once_for_each_passage_in_its_normal_form(store: Store) -> None:
     new = library.document("a", "text")
     names = tuple(Entity(name, label, 0, 1) for name, label in [("The ACME", "ORG"), ("Acme", "PLACE"), ("...", "ORG")])
     library.put(store, replace(new, passages=(replace(new.passages[0], entities=names),)))
-    assert len(store.corpus("library").entity(["acme"], 5)) == 1
+    assert len(store.corpus("library").entity("acme", 5)) == 1
     with store._database.read() as connection:
-        rows = connection.execute(text("SELECT name, label FROM passage_entities")).all()
-    assert [tuple(row) for row in rows] == [("acme", "ORG")]
+        rows = connection.execute(text("SELECT name, label, surface FROM passage_entities")).all()
+    assert [tuple(row) for row in rows] == [("acme", "ORG", "The ACME")]
 
 
 def test_what_a_passage_knows_beyond_its_document_is_kept(store: Store) -> None:

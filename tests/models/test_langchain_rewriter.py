@@ -1,0 +1,99 @@
+"""Chat models of langchain-core as rewriters of follow-ups."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from grounding.errors import ConfigurationError, GeneratorFailed, MissingDependency
+from grounding.models import langchain
+from grounding.values import Turn
+
+TURNS = (Turn("user", "Who built the lighthouse?"), Turn("assistant", "Edith Marlow."))
+
+
+class Told(BaseChatModel):
+    """A chat model that says what it is told, once it may."""
+
+    says: str | Exception
+    heard: list[list[BaseMessage]] = []  # noqa: RUF012 - a pydantic field, copied for each model
+    may_answer: threading.Event | None = None
+
+    @property
+    def _llm_type(self) -> str:
+        return "told"
+
+    def _generate(self, messages: list[BaseMessage], *args: object, **kwargs: object) -> ChatResult:
+        self.heard.append(messages)
+        if self.may_answer is not None:
+            self.may_answer.wait(30)
+        if isinstance(self.says, Exception):
+            raise self.says
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(self.says))])
+
+
+def rewritten(model: BaseChatModel, *, question: str = "Where was she born?", seconds: float = 20) -> str | None:
+    return langchain.rewriter_from_model(model, name="test:model", seconds=seconds).rewrite(question, TURNS)
+
+
+def test_the_question_comes_in_one_line() -> None:
+    assert rewritten(Told(says=" Where was\nEdith Marlow born? ")) == "Where was Edith Marlow born?"
+
+
+def test_the_model_is_shown_the_conversation_as_data() -> None:
+    model = Told(says="Where was Edith Marlow born?")
+    rewritten(model)
+    system, user = model.heard[0]
+    assert (system.type, system.content) == ("system", langchain.REWRITE)
+    assert user.content == (
+        "<conversation>\nuser: Who built the lighthouse?\nassistant: Edith Marlow.\n</conversation>\n\n"
+        "Question: Where was she born?"
+    )
+
+
+@pytest.mark.parametrize("says", ["Where was she born?", "", "She was born in Fenwick. " * 40])
+def test_the_same_question_or_something_else_than_a_question_is_no_form(says: str) -> None:
+    assert rewritten(Told(says=says)) is None
+
+
+def test_a_failure_is_explained_without_what_was_said() -> None:
+    with pytest.raises(GeneratorFailed, match=r"^rewriter 'test:model' failed \(ValueError\)$"):
+        rewritten(Told(says=ValueError("Edith Marlow")))
+
+
+def test_a_slow_model_is_given_up_at_the_deadline() -> None:
+    may_answer = threading.Event()
+    try:
+        with pytest.raises(GeneratorFailed, match="no answer in time"):
+            rewritten(Told(says="Too late", may_answer=may_answer), seconds=0.01)
+    finally:
+        may_answer.set()
+
+
+def test_models_that_hang_are_not_asked_more_and_more() -> None:
+    may_answer = threading.Event()
+    model = Told(says="Too late", may_answer=may_answer)
+    rewriter = langchain.rewriter_from_model(model, name="test:model", seconds=0.001)
+    try:
+        for _ in range(langchain.WAITING_REWRITES):
+            with pytest.raises(GeneratorFailed, match="no answer in time"):
+                rewriter.rewrite("Where was she born?", TURNS)
+        with pytest.raises(GeneratorFailed, match="still works on 16 questions"):
+            rewriter.rewrite("Where was she born?", TURNS)
+    finally:
+        may_answer.set()
+
+
+def test_a_provider_needs_its_key_and_its_package() -> None:
+    with pytest.raises(ConfigurationError, match=r"rewriter 'openai:gpt-x': set .*OPENAI_API_KEY"):
+        langchain.rewriter_from_provider("openai:gpt-x", seconds=4, environ={}, installed=lambda module: True)
+    with pytest.raises(MissingDependency, match=r"rewriter 'openai:gpt-x'"):
+        langchain.rewriter_from_provider("openai:gpt-x", seconds=4, environ={}, installed=lambda module: False)
+    made = langchain.rewriter_from_provider(
+        "openai:gpt-x", seconds=4, environ={"OPENAI_API_KEY": "k"}, installed=lambda module: True
+    )
+    assert made.name == "openai:gpt-x"
