@@ -139,9 +139,8 @@ class SqlCorpus:
         key = f"{fingerprint} {state} {[len(part) for part in parts]}"
         known = self._samples.get(key)
         if known is None:
-            sample = np.concatenate(
-                [part.sample(SAMPLE, without=view.gone if total <= SAMPLE else ()) for part in parts]
-            )
+            gone = view.gone if len(parts) > 1 else NO_IDS
+            sample = np.concatenate([part.sample(SAMPLE, without=gone) for part in parts])
             mean = sample.mean(axis=0)
             known = (now.change, (mean, np.asarray((sample - mean).T @ (sample - mean) / len(sample))))
             self._samples.put(key, known)

@@ -188,6 +188,7 @@ def test_a_large_index_that_turns_out_damaged_is_never_searched_and_is_rebuilt(s
 def flip(file: Path, seed: int = 1) -> None:
     content = bytearray(file.read_bytes())
     content[random.Random(seed).randrange(len(content))] ^= 4
+    file.unlink()  # another generation may have a link to the same file
     file.write_bytes(content)
 
 
