@@ -40,13 +40,15 @@ asked alone, 0.890 so; questions that stand alone lose 0.004 at most, with equal
 @dataclass(frozen=True, slots=True)
 class FormScores:
     """What the legs said of the candidates in one form of the question: inner products and BM25 scores by passage id.
-    `best` is the best inner product of all passages, not of the candidates under a filter; None if that is unknown."""
+    `best` is the best inner product of all passages, not of the candidates under a filter; None if that is unknown.
+    `understood` is false where the embedder does not know the question's script."""
 
     form: FormName
     similarity: Mapping[int, float] = field(default_factory=dict)
     background: Background | None = None
     best: float | None = None
     lexical: Mapping[int, float] = field(default_factory=dict)
+    understood: bool = True
 
 
 def fuse(
@@ -112,6 +114,8 @@ def by_meaning(scores: FormScores) -> dict[int, float]:
 def trust_in_meaning(scores: FormScores) -> float:
     """How far the dense leg is believed, 0 to 1: where its best hit hardly stands out, it has not understood."""
     usual = scores.background
+    if not scores.understood:
+        return 0.0
     if usual is None or scores.best is None or usual.passages < FEW:
         return 1.0
     outstanding = (scores.best - usual.mean) / max(usual.deviation, 1e-6) / by_chance(usual.passages)

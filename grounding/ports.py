@@ -53,6 +53,15 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
+class Spoken(Protocol):
+    """What an Embedder has beside, if it was trained on a few languages only."""
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """ISO 639-1 codes; None for many, or where it is not known."""
+
+
+@runtime_checkable
 class TokenEmbedder(Protocol):
     """What an Embedder has beside, if it tells the tokens of a text apart: the built-in reranker compares those."""
 

@@ -11,7 +11,7 @@ from grounding.confidence import Strength
 from grounding.errors import EmbedderChanged, ModelError
 from grounding.filters import Filter
 from grounding.fusion import FormScores
-from grounding.ports import Corpus, Embedder, Reranker, TokenEmbedder
+from grounding.ports import Corpus, Embedder, Reranker, Spoken, TokenEmbedder
 from grounding.settings import Retrieval
 from grounding.tracing import Trace
 from grounding.values import (
@@ -164,8 +164,19 @@ def _scores(
             usual = corpus.background(vector, fingerprint=meant.fingerprint)
             others = [passage_id for passage_id in candidates if passage_id not in near]
             near |= corpus.similarity(vector, others, fingerprint=meant.fingerprint)
-        found.append(FormScores(form.name, near, usual, best, worded))
+        known = meant is None or understands(meant.embedder, form.text, language=question.language)
+        found.append(FormScores(form.name, near, usual, best, worded, known))
     return found
+
+
+def understands(embedder: Embedder, text: str, *, language: str) -> bool:
+    """Whether an embedder can know what a text means: not, if it is in none of its languages, and in another script
+    than theirs. Of a short text in Latin letters the language is often mistaken, so that says nothing."""
+    spoken = embedder.languages if isinstance(embedder, Spoken) else None
+    if spoken is None or language in spoken:
+        return True
+    letters = [char for char in text if char.isalpha()]
+    return sum(char < "\u0250" for char in letters) * 2 >= len(letters)
 
 
 def _fused(question: Question, legs: Sequence[Leg], scores: Sequence[FormScores], *, corpus: Corpus) -> tuple[Hit, ...]:

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from grounding.errors import ModelError
-from grounding.ports import Embedder, TokenEmbedder
+from grounding.ports import Embedder, Spoken, TokenEmbedder
 from grounding.values import Fingerprint, FloatMatrix, FloatVector, QueryTokens, Vectorized
 
 BATCH = 32
@@ -108,6 +108,10 @@ class SharedEmbedder:
     @property
     def fingerprint(self) -> Fingerprint:
         return self._embedder.fingerprint
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        return self._embedder.languages if isinstance(self._embedder, Spoken) else None
 
     @property
     def waiting(self) -> int:

