@@ -133,13 +133,14 @@ class SqlCorpus:
         total = sum(map(len, parts)) - len(view.gone)
         if total < 1:
             return None
-        if len(parts[0]) > SAMPLE:
+        filed = view.base is not None and len(view.base) > SAMPLE
+        if filed:
             parts = parts[:1]
-        state = self._vectors.generation if len(parts) == 1 else now.change
+        state = self._vectors.generation if filed else now.change
         key = f"{fingerprint} {state} {[len(part) for part in parts]}"
         known = self._samples.get(key)
         if known is None:
-            gone = view.gone if len(parts) > 1 else NO_IDS
+            gone = NO_IDS if filed else view.gone
             sample = np.concatenate([part.sample(SAMPLE, without=gone) for part in parts])
             mean = sample.mean(axis=0)
             known = (now.change, (mean, np.asarray((sample - mean).T @ (sample - mean) / len(sample))))
