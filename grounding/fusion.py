@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grounding.values import Background, FormName, Hit
 
@@ -50,6 +50,11 @@ class FormScores:
     lexical: Mapping[int, float] = field(default_factory=dict)
     understood: bool = True
 
+    def only(self, passage_id: int) -> FormScores:
+        """What was said of one passage by meaning."""
+        there = self.similarity.get(passage_id)
+        return replace(self, similarity={} if there is None else {passage_id: there})
+
 
 def fuse(
     forms: Sequence[FormScores], *, names: Mapping[int, float] | None = None, foreign: frozenset[int] = frozenset()
@@ -77,6 +82,9 @@ def fuse(
 def reranked(ranking: Sequence[Hit], closeness: Mapping[int, float]) -> tuple[Hit, ...]:
     """A ranking with late interaction added for its first passages; those without a closeness keep their order behind
     them, but for what lacks one among the first: that is taken to be as close as the middle of the others."""
+    # Of a passage that has nothing to do with the question it may be a little below 0, which must not push it behind
+    # passages that nobody compared.
+    closeness = {hit.passage_id: max(closeness[hit.passage_id], 0.0) for hit in ranking if hit.passage_id in closeness}
     if not closeness:
         return tuple(ranking)
     middle = sorted(closeness.values())[len(closeness) // 2]

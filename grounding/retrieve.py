@@ -203,9 +203,10 @@ def _strength(
     for form, each in zip(question.forms, scores, strict=True):
         highest = corpus.ceiling(form.text, language=question.language)
         covered[form.name] = {first: each.lexical.get(first, 0.0) / highest} if highest else {}
+    meant = {each.form: fusion.by_meaning(each.only(first)) for each in scores}
     return Strength(
         closeness=close.get(first),
-        meaning=fusion.combined({each.form: fusion.by_meaning(each) for each in scores}).get(first, 0.0),
+        meaning=fusion.combined(meant).get(first, 0.0),
         coverage=fusion.combined(covered).get(first, 0.0),
         lead=confidence.lead(ranking),
     )

@@ -219,3 +219,11 @@ def test_reranking_keeps_every_passage_once_and_the_order_falls(ranking: tuple[H
     depth = max(place for place, number in enumerate(order(ranking), start=1) if number in closeness)
     assert list(close[:depth]) == sorted(close[:depth], key=lambda hit: (-hit.score, hit.passage_id))
     assert close[depth:] == ranking[depth:]
+
+
+def test_a_closeness_below_nothing_takes_no_passage_behind_those_not_compared() -> None:
+    ranking = (Hit(1, 0.5), Hit(2, 0.4), Hit(3, 0.39))
+    again = reranked(ranking, {1: -0.1, 2: -0.2})
+    assert [hit.passage_id for hit in again] == [1, 2, 3]
+    assert [hit.score for hit in again] == sorted((hit.score for hit in again), reverse=True)
+    assert reranked(ranking, {77: 0.9}) == ranking
