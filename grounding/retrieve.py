@@ -3,10 +3,11 @@ reranked, and what repeats itself is left out. `retrieve` is the step; what deci
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from grounding import analysis, confidence, fusion
+from grounding import confidence, entities, fusion
 from grounding.confidence import Strength
 from grounding.errors import EmbedderChanged, ModelError
 from grounding.filters import Filter
@@ -38,6 +39,7 @@ REPEATED = 0.9
 
 GAP = 4
 """Characters between neighbouring passages, at most: white space."""
+_WORD = re.compile(rf"[{entities.UNSPACED}]|[^\W{entities.UNSPACED}]+")
 TOGETHER = 6000
 """Characters of a passage with its neighbours, at most: beyond, one section would leave no room for another."""
 
@@ -301,8 +303,8 @@ def adjoins(better: Passage, passage: Passage) -> bool:
 
 
 def word_pairs(text: str) -> frozenset[tuple[str, str]]:
-    """Neighbouring terms of a text."""
-    terms = analysis.terms(text)
+    """Neighbouring words of a text, or characters, where words are not written apart."""
+    terms = _WORD.findall(text.casefold())
     return frozenset(zip(terms, terms[1:] or terms, strict=False))
 
 
