@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from grounding.values import Background, FormName, Hit
 
@@ -49,11 +49,6 @@ class FormScores:
     best: float | None = None
     lexical: Mapping[int, float] = field(default_factory=dict)
     understood: bool = True
-
-    def only(self, passage_id: int) -> FormScores:
-        """What was said of one passage by meaning."""
-        there = self.similarity.get(passage_id)
-        return replace(self, similarity={} if there is None else {passage_id: there})
 
 
 def fuse(

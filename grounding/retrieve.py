@@ -4,7 +4,7 @@ reranked, and what repeats itself is left out. `retrieve` is the step; what deci
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from grounding import confidence, entities, fusion
@@ -98,7 +98,8 @@ def retrieve(
         legs.append(Leg("entity", text, hits, "asked" if text == question.clean else "standalone"))
     with trace.step("fuse") as facts:
         scores = _scores(question, legs, meant, corpus=corpus, filtered=where is not None)
-        ranking = fused = _fused(question, legs, scores, corpus=corpus)
+        foreign = _foreign(question, legs, corpus=corpus)
+        ranking = fused = _fused(legs, scores, foreign)
         facts["fused"] = len(ranking)
     close: dict[int, float] = {}
     if options.rerank_depth:
@@ -115,7 +116,17 @@ def retrieve(
     with trace.step("diversify") as facts:
         evidence, dropped = _select(ranking, legs, corpus=corpus, top_k=top_k)
         facts["kept"], facts["dropped"] = len(evidence), len(dropped)
-    sure = confidence.estimate(_strength(question, fused, scores, close, corpus=corpus)) if fused else 0.0
+    sure = 0.0
+    if fused:
+        agreed = None if fused[0].passage_id in foreign else _agreement(forms[-1], legs, scores[-1])
+        strength = Strength(
+            score=fused[0].score,
+            lead=confidence.lead(fused),
+            coverage=_coverage(question, fused[0].passage_id, scores, corpus=corpus),
+            agreement=agreed,
+            compared=bool(close),
+        )
+        sure = confidence.estimate(strength)
     return Retrieved(tuple(legs), ranking, evidence, dropped, sure)
 
 
@@ -181,37 +192,37 @@ def understands(embedder: Embedder, text: str, *, language: str) -> bool:
     return sum(char < "\u0250" for char in letters) * 2 >= len(letters)
 
 
-def _fused(question: Question, legs: Sequence[Leg], scores: Sequence[FormScores], *, corpus: Corpus) -> tuple[Hit, ...]:
+def _foreign(question: Question, legs: Sequence[Leg], *, corpus: Corpus) -> frozenset[int]:
+    """The candidates in another language than the question, as far as both are known."""
+    if question.language in ("", "und"):
+        return frozenset()
+    languages = corpus.languages(sorted({hit.passage_id for leg in legs for hit in leg.hits}))
+    return frozenset(p for p, language in languages.items() if language not in ("", "und", question.language))
+
+
+def _fused(legs: Sequence[Leg], scores: Sequence[FormScores], foreign: frozenset[int]) -> tuple[Hit, ...]:
     """All candidates, best first."""
     names = {hit.passage_id: hit.score for leg in legs if leg.name == "entity" for hit in leg.hits}
-    foreign: frozenset[int] = frozenset()
-    if question.language not in ("", "und"):
-        languages = corpus.languages(sorted({hit.passage_id for leg in legs for hit in leg.hits}))
-        foreign = frozenset(p for p, language in languages.items() if language not in ("", "und", question.language))
     return fusion.fuse(scores, names=names, foreign=foreign)
 
 
-def _strength(
-    question: Question,
-    ranking: Sequence[Hit],
-    scores: Sequence[FormScores],
-    close: Mapping[int, float],
-    *,
-    corpus: Corpus,
-) -> Strength:
-    """What speaks for the first passage of a ranking."""
-    first = ranking[0].passage_id
+def _coverage(question: Question, passage_id: int, scores: Sequence[FormScores], *, corpus: Corpus) -> float:
+    """The BM25 score of a passage over the highest that one could have, in all forms of the question together."""
     covered: dict[FormName, dict[int, float]] = {}
     for form, each in zip(question.forms, scores, strict=True):
         highest = corpus.ceiling(form.text, language=question.language)
-        covered[form.name] = {first: each.lexical.get(first, 0.0) / highest} if highest else {}
-    meant = {each.form: fusion.by_meaning(each.only(first)) for each in scores}
-    return Strength(
-        closeness=close.get(first),
-        meaning=fusion.combined(meant).get(first, 0.0),
-        coverage=fusion.combined(covered).get(first, 0.0),
-        lead=confidence.lead(ranking),
-    )
+        covered[form.name] = {passage_id: each.lexical.get(passage_id, 0.0) / highest} if highest else {}
+    return fusion.combined(covered).get(passage_id, 0.0)
+
+
+def _agreement(form: Form, legs: Sequence[Leg], scores: FormScores) -> float | None:
+    """How far meaning and words agree on the best passages for the form that stands alone; None where that says
+    nothing: a dense leg that does not understand, or a collection so small that any two rankings have much in common.
+    """
+    if not scores.understood or scores.background is None or scores.background.passages < fusion.FEW:
+        return None
+    meant, worded = ([hit for leg in _of(legs, name, form) for hit in leg.hits] for name in ("dense", "lexical"))
+    return confidence.agreement(meant, worded)
 
 
 def _reranked(

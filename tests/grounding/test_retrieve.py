@@ -6,13 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grounding import confidence
+from grounding.confidence import Strength
 from grounding.errors import EmbedderChanged
 from grounding.filters import Filter
-from grounding.ports import Reranker
+from grounding.ports import Embedder, Reranker
 from grounding.retrieve import Retrieved, dense, repeats, retrieve, understands, word_pairs
 from grounding.settings import Retrieval
 from grounding.tracing import Trace
-from grounding.values import Entity, Fingerprint, FloatVector, Hit, QueryTokens, Question, Vectorized
+from grounding.values import (
+    Entity,
+    Fingerprint,
+    FloatVector,
+    Hit,
+    LegName,
+    Passage,
+    QueryTokens,
+    Question,
+    Vectorized,
+)
 from tests.fakes import HashEmbedder, MemoryCorpus, passage
 
 CORPUS = MemoryCorpus(
@@ -260,3 +272,97 @@ def test_a_dense_leg_that_knows_no_japanese_leaves_the_order_to_the_words() -> N
     )
     lexical = next(leg for leg in result.legs if leg.name == "lexical")
     assert [hit.passage_id for hit in result.ranking][: len(lexical.hits)] == [h.passage_id for h in lexical.hits]
+
+
+PLENTY = [passage(number, f"The garden has bed {number} of roses.") for number in range(10, 50)]
+"""So many passages beside that two legs agree by more than chance."""
+
+
+def estimated(monkeypatch: pytest.MonkeyPatch) -> list[Strength]:
+    """What confidence is estimated from, from now on: 0.5 always."""
+    seen: list[Strength] = []
+
+    def estimate(strength: Strength) -> float:
+        seen.append(strength)
+        return 0.5
+
+    monkeypatch.setattr(confidence, "estimate", estimate)
+    return seen
+
+
+def strength(
+    monkeypatch: pytest.MonkeyPatch,
+    *passages: Passage,
+    question: Question = QUESTION,
+    embedder: Embedder | None = None,
+    legs: tuple[LegName, ...] = ("dense", "lexical"),
+    holding: type[MemoryCorpus] = MemoryCorpus,
+) -> Strength:
+    """What confidence is estimated from."""
+    seen = estimated(monkeypatch)
+    result = retrieve(
+        question,
+        corpus=holding(*passages),
+        embedder=lambda fingerprint: embedder or HashEmbedder(),
+        options=Retrieval(legs=legs),
+        top_k=3,
+        where=None,
+        trace=Trace(),
+    )
+    assert result.confidence == 0.5
+    (given,) = seen
+    assert given.score == result.ranking[0].score
+    assert given.lead == confidence.lead(result.ranking)
+    return given
+
+
+def test_legs_that_point_to_the_same_passages_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [passage(number, f"When does the canteen open? At {number}.") for number in range(1, 6)]
+    given = strength(monkeypatch, *answers, *PLENTY)
+    assert given.agreement == 1
+    assert given.coverage == 1
+    assert not given.compared
+
+
+class Elsewhere(MemoryCorpus):
+    """A dense leg that sees nothing but the garden."""
+
+    def dense(self, vector: FloatVector, k: int, *, fingerprint: Fingerprint, where: Filter | None = None) -> list[Hit]:
+        return [hit for hit in super().dense(vector, k, fingerprint=fingerprint) if hit.passage_id >= 10]
+
+
+def test_legs_that_point_to_other_passages_do_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    canteens = [passage(number, f"The canteen does open {number}.") for number in range(1, 6)]
+    assert strength(monkeypatch, *canteens, *PLENTY, holding=Elsewhere).agreement == 0
+
+
+def test_the_form_that_stands_alone_tells_whether_legs_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    question = replace(QUESTION, clean="and on Sundays", standalone="when does the canteen open\nand on Sundays")
+    answers = [passage(number, f"When does the canteen open? At {number}.") for number in range(1, 6)]
+    assert strength(monkeypatch, *answers, *PLENTY, question=question).agreement == 1
+    assert (
+        strength(monkeypatch, *answers, *PLENTY, question=replace(question, standalone=question.clean)).agreement != 1
+    )
+
+
+def test_where_legs_have_nothing_to_agree_on_that_counts_neither_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = passage(1, "When does the canteen open? At noon.")
+    assert strength(monkeypatch, answer, *PLENTY).agreement is not None
+    assert strength(monkeypatch, answer, *PLENTY[:20]).agreement is None, "a small collection"
+    assert strength(monkeypatch, answer, *PLENTY, legs=("lexical",)).agreement is None
+    assert strength(monkeypatch, answer, *PLENTY, legs=("dense",)).agreement is None
+    foreign = replace(answer, language="de")
+    assert strength(monkeypatch, foreign, *PLENTY).agreement is None, "words of another language cannot agree"
+    japanese = Question("食堂 open", "食堂はいつ開きますか", "食堂はいつ開きますか", "ja")
+    served = passage(1, "食堂は正午に開きます。")
+    assert strength(monkeypatch, served, *PLENTY, question=japanese).agreement is not None
+    assert strength(monkeypatch, served, *PLENTY, question=japanese, embedder=EnglishOnly()).agreement is None
+
+
+def test_confidence_knows_whether_tokens_were_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = estimated(monkeypatch)
+    reranked({1, 2, 3, 4})
+    reranked(set())
+    reranked({1, 2, 3, 4}, reranker=Longest())
+    assert [given.compared for given in seen] == [True, False, False]
+    assert seen[0].score > seen[1].score == seen[2].score, "what a reranker says is on no scale that is known"
