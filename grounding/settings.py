@@ -58,7 +58,7 @@ class Models(_Section):
 class Retrieval(_Section):
     top_k: int = Field(8, ge=1, le=100, description="passages of an answer unless the request says otherwise")
     candidates: int = Field(100, ge=10, le=1000, description="hits taken from each leg before they are fused")
-    rerank_depth: int = Field(40, ge=0, le=200, description="best passages that are compared once more; 0: none")
+    rerank_depth: int = Field(20, ge=0, le=200, description="best passages that are compared once more; 0: none")
     legs: tuple[Literal["dense", "lexical", "entity"], ...] = Field(("dense", "lexical", "entity"), min_length=1)
     max_question_chars: int = Field(20_000, ge=100, description="a longer question is refused with a clear error")
 
