@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 
 from grounding.errors import Conflict, InvalidRequest, NotFound
 from grounding.values import Fingerprint
-from store import fingerprints
+from store import fingerprints, judgements
 from store.database import Database
 from store.generations import Shelf
 from store.locks import writing
@@ -89,6 +89,7 @@ class Collections:
                 documents = connection.execute(
                     select(func.count()).select_from(DocumentRow).where(DocumentRow.collection_id == place.id)
                 ).scalar_one()
+                judgements.forget(connection, PassageRow.collection_id == place.id)
                 connection.execute(delete(CollectionRow).where(CollectionRow.id == place.id))
                 withdraw_collection(connection, name)
             self.shelf(place).remove()

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from store.collections import Place
 from store.database import Database
 from store.generations import Shelf
+from store.judgements import JudgementStore
 from store.publishing import Publisher
 from store.schema import GenerationRow, Tombstone
 
@@ -32,6 +33,7 @@ def compact(database: Database, shelf: Shelf, publisher: Publisher, *, place: Pl
     generations, tombstones = _counts(database, place)
     index_bytes, database_bytes = shelf.size(), database.size()
     publisher.compact()
+    JudgementStore(database).sweep()
     database.rewrite()
     return Compaction(
         collection=place.name,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias, cast
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from grounding.errors import NotFound
 from grounding.filters import Filter
@@ -16,6 +17,7 @@ from store.database import Database
 from store.filtering import matches
 from store.paging import limited
 from store.schema import CollectionRow, ConversationRow, DocumentRow, ExchangeDocument, TurnRow
+from store.sealing import Sealer, of_conversation
 
 Speaker: TypeAlias = Literal["user", "assistant"]
 
@@ -33,8 +35,9 @@ class Conversation:
 
 
 class ConversationStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
+        self._sealer = sealer
 
     def turns(self, conversation_id: str, *, limit: int = 40, where: Filter | None = None) -> builtins.list[Turn]:
         """The latest turns, oldest first, without answers that were taken back, and without those that may tell of
@@ -43,17 +46,29 @@ class ConversationStore:
         Raises NotFound for an unknown conversation.
         """
         with self._database.read() as connection:
-            turns = _turns(connection, conversation_id, limit=limit, where=where, withdrawn=False)
+            turns = self._turns(connection, conversation_id, limit=limit, where=where, withdrawn=False)
             if not turns:
                 _require(connection, conversation_id)
             return turns
+
+    def private_values(self, conversation_id: str, *, where: Filter | None = None) -> Mapping[str, str]:
+        """The value of every placeholder in the turns that `turns` gives without a limit; where two turns differ about
+        one, that of the earlier. Nothing for a conversation that is unknown."""
+        query = select(TurnRow.sealed).where(TurnRow.conversation_id == conversation_id, TurnRow.sealed.is_not(None))
+        values: dict[str, str] = {}
+        with self._database.read() as connection:
+            shown = _shown(connection, conversation_id, where=where, withdrawn=False)
+            for sealed in connection.execute(query.where(*shown).order_by(TurnRow.id)).scalars():
+                opened = self._sealer.open(sealed, bound_to=of_conversation(conversation_id))
+                values |= {placeholder: opened[placeholder] for placeholder in opened if placeholder not in values}
+        return values
 
     def get(self, conversation_id: str, *, where: Filter | None = None) -> Conversation:
         """The conversation with its turns, all of them but for `where`, as in `turns`; where an answer was taken back,
         a sentence says so. Raises NotFound."""
         with self._database.read() as connection:
             found = _require(connection, conversation_id)
-            turns = _turns(connection, conversation_id, limit=None, where=where, withdrawn=True)
+            turns = self._turns(connection, conversation_id, limit=None, where=where, withdrawn=True)
         return replace(found, turns=tuple(turns))
 
     def list(self, *, limit: int = 50) -> tuple[Conversation, ...]:
@@ -62,22 +77,33 @@ class ConversationStore:
         with self._database.read() as connection:
             return tuple(_conversation(*row) for row in connection.execute(query))
 
+    def _turns(
+        self, connection: Connection, conversation_id: str, *, limit: int | None, where: Filter | None, withdrawn: bool
+    ) -> builtins.list[Turn]:
+        shown = _shown(connection, conversation_id, where=where, withdrawn=withdrawn)
+        query = (
+            select(
+                TurnRow.role, TurnRow.content, TurnRow.message_id, TurnRow.trace_id, TurnRow.created_at, TurnRow.sealed
+            )
+            .where(TurnRow.conversation_id == conversation_id, *shown)
+            .order_by(TurnRow.id.desc())
+            .limit(limit)
+        )
+        rows, bound_to = connection.execute(query).all(), of_conversation(conversation_id)
+        return [
+            Turn(cast(Speaker, row[0]), row[1], row[2], row[3], row[4], self._sealer.open(row[5], bound_to=bound_to))
+            for row in reversed(rows)
+        ]
 
-def _turns(
-    connection: Connection, conversation_id: str, *, limit: int | None, where: Filter | None, withdrawn: bool
-) -> builtins.list[Turn]:
-    query = (
-        select(TurnRow.role, TurnRow.content, TurnRow.message_id, TurnRow.trace_id, TurnRow.created_at)
-        .where(TurnRow.conversation_id == conversation_id)
-        .order_by(TurnRow.id.desc())
-        .limit(limit)
-    )
-    if not withdrawn:
-        query = query.where(~TurnRow.withdrawn)
+
+def _shown(
+    connection: Connection, conversation_id: str, *, where: Filter | None, withdrawn: bool
+) -> builtins.list[ColumnElement[bool]]:
+    """What the turns of a conversation have to be to be shown to somebody; also those `withdrawn`, if so."""
+    shown = [] if withdrawn else [~TurnRow.withdrawn]
     if where is not None and (first := _first_hidden(connection, conversation_id, where)) is not None:
-        query = query.where(or_(TurnRow.role == "user", TurnRow.id < first))
-    rows = connection.execute(query).all()
-    return [Turn(cast(Speaker, row[0]), row[1], row[2], row[3], row[4]) for row in reversed(rows)]
+        shown.append(or_(TurnRow.role == "user", TurnRow.id < first))
+    return shown
 
 
 def _first_hidden(connection: Connection, conversation_id: str, where: Filter) -> int | None:

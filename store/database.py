@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 FILE_NAME = "grounding.db"
 BUSY_MS = 10_000
 """How long a writer waits for another one's transaction."""
+IN_PASSING_MS = 50
+"""How long a writer waits who could do without."""
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -112,6 +114,8 @@ class Database:
             engine if engine.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._writing = engine.execution_options(immediate=True)
+        # How long it waits belongs to a connection of SQLite: these have some of their own, made when they are needed.
+        self._passing = _engine(self.url, busy_ms=min(busy_ms, IN_PASSING_MS)).execution_options(immediate=True)
         self._outside = engine.execution_options(
             **({"outside": True} if engine.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"})
         )
@@ -126,6 +130,13 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A connection whose changes are kept together at the end, or not at all. Raises StoreError."""
         with self._in_plain_words(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write_in_passing(self) -> Iterator[Connection]:
+        """As `write`, for what need not be kept: does not wait for others longer than `IN_PASSING_MS`. Raises
+        StoreError."""
+        with self._in_plain_words(), self._passing.begin() as connection:
             yield connection
 
     @contextmanager
@@ -267,6 +278,7 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._passing.dispose()
 
 
 def require_known(revision: str, *, name: str) -> None:

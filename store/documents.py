@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from grounding.errors import Conflict, NotFound
 from grounding.filters import Filter
 from grounding.values import Document, Entity, FloatVector, Metadata
-from store import passages
+from store import judgements, passages
 from store.collections import require_collection
 from store.database import Database
 from store.filtering import matches
@@ -164,6 +164,8 @@ def remove_documents(connection: Connection, collection_id: int, document_ids: S
     if not found:
         return 0
     keys = list(found)
+    for gone in passages.batches(keys):
+        judgements.forget(connection, PassageRow.document_id.in_(gone))
     passages.remove(connection, collection_id, keys, change=passages.next_change(connection, collection_id))
     retire(connection, collection_id, keys)
     for gone in passages.batches(keys):

@@ -23,6 +23,7 @@ from store.collections import Place, require_collection
 from store.database import Database
 from store.documents import forget, remove_documents
 from store.jobs import ENDED
+from store.judgements import JudgementStore
 from store.schema import (
     Base,
     CollectionRow,
@@ -45,6 +46,7 @@ from store.schema import (
     table_of,
 )
 from store.scrubbing import Scrubbed, scrub_exchanges, scrub_jobs
+from store.sealing import Sealer
 
 Kind: TypeAlias = Literal["document", "conversation", "user"]
 
@@ -133,9 +135,16 @@ class Eraser:
     """Erases from one home. `rebuild` makes a collection's index files anew; it and `check` are the store's."""
 
     def __init__(
-        self, database: Database, *, home: Path, rebuild: _Rebuild, check: Callable[[str], list[CheckResult]]
+        self,
+        database: Database,
+        *,
+        home: Path,
+        sealer: Sealer,
+        rebuild: _Rebuild,
+        check: Callable[[str], list[CheckResult]],
     ) -> None:
         self._database = database
+        self._sealer = sealer
         self._home = home
         self._rebuild = rebuild
         self._check = check
@@ -151,7 +160,7 @@ class Eraser:
             targets = _targets(connection, document_id, collection)
             for target in targets:
                 _require_not_waiting(connection, target, document_id, uploads=self._home / "uploads")
-                _erase_document(connection, target, document_id, gone)
+                _erase_document(connection, target, document_id, gone, self._sealer)
         self._database.reached("erasure committed")
         names = [target.name for target in targets if target.place is not None]
         return self._finished("document", document_id, gone, names, wait=wait)
@@ -231,6 +240,8 @@ class Eraser:
     def _cleared(self, *, thoroughly: bool) -> list[str]:
         """What kept the database's files from being rid of it."""
         try:
+            if thoroughly:
+                JudgementStore(self._database).sweep()
             done = self._database.rewrite() if thoroughly else self._database.truncate()
         except StoreError as error:
             return [f"the database's file may still hold it: {error}; then erase the same again"]
@@ -359,7 +370,7 @@ def _require_not_waiting(connection: Connection, target: _Target, document_id: s
             )
 
 
-def _erase_document(connection: Connection, target: _Target, document_id: str, gone: _Gone) -> None:
+def _erase_document(connection: Connection, target: _Target, document_id: str, gone: _Gone, sealer: Sealer) -> None:
     sources: set[str] = set()
     if target.place is not None:
         place_id = target.place.id
@@ -378,7 +389,7 @@ def _erase_document(connection: Connection, target: _Target, document_id: str, g
         forget(connection, place_id, [document_id])
     told = (ExchangeDocument.collection == target.name) & (ExchangeDocument.document_id == document_id)
     gone.rows.append((table_of(ExchangeDocument), told))
-    gone.scrubbed = scrub_exchanges(connection, target.name, document_id)
+    gone.scrubbed = scrub_exchanges(connection, target.name, document_id, texts=gone.texts, sealer=sealer)
     sources |= gone.scrubbed.sources
     gone.texts += [document_id, *sources, *gone.scrubbed.texts]
     for source in sources:

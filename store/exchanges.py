@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -29,6 +29,7 @@ from store.schema import (
     PassageRow,
     TurnRow,
 )
+from store.sealing import Sealer, of_conversation, of_exchange, plainly, unsaid
 from store.withdrawing import scrubbed, withdraw_answers
 
 _LOOKED_THROUGH = 5
@@ -52,8 +53,9 @@ class ExchangeSummary:
 
 
 class ExchangeStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
+        self._sealer = sealer
 
     def record(self, exchange: Exchange, *, turns: Sequence[Turn] = ()) -> None:
         """Keeps the Exchange and its turns in one transaction; a new conversation_id begins a conversation that
@@ -64,13 +66,15 @@ class ExchangeStore:
         """
         if turns and exchange.conversation_id is None:
             raise StoreError("turns need a conversation: the exchange names none")
-        columns = _columns(exchange)
+        columns = _columns(exchange, self._sealer)
         with self._database.write() as connection:
             gone = _gone(connection, exchange)
             withdrawn = bool(gone) or _recalls_withdrawn(connection, exchange)
             if withdrawn:
-                exchange = scrubbed(exchange, gone)
-                columns = _columns(exchange)
+                said = plainly(_said_by(exchange, gone))
+                turns = [replace(turn, values=unsaid(turn.values, said)) for turn in turns]
+                exchange = scrubbed(replace(exchange, values=unsaid(exchange.values, said)), gone)
+                columns = _columns(exchange, self._sealer)
             if exchange.conversation_id is not None and not _touch(connection, exchange, exchange.conversation_id):
                 return
             try:
@@ -80,17 +84,22 @@ class ExchangeStore:
             if documents := _documents(exchange):
                 connection.execute(insert(ExchangeDocument), documents)
             if turns:
-                connection.execute(insert(TurnRow), [_turn(turn, exchange) for turn in turns])
+                connection.execute(insert(TurnRow), [_turn(turn, exchange, self._sealer) for turn in turns])
             if withdrawn:
                 withdraw_answers(connection, [exchange.trace_id])
 
-    def get(self, trace_id: str) -> Exchange:
-        """Raises NotFound."""
+    def get(self, trace_id: str, *, private: bool = False) -> Exchange:
+        """The record, with the values of its placeholders if `private`: those are for asking again, not for showing.
+        Raises NotFound."""
+        query = select(ExchangeRow.body, ExchangeRow.sealed).where(ExchangeRow.trace_id == trace_id)
         with self._database.read() as connection:
-            body = connection.execute(select(ExchangeRow.body).where(ExchangeRow.trace_id == trace_id)).scalar()
-        if body is None:
+            row = connection.execute(query).one_or_none()
+        if row is None:
             raise NotFound(f"trace {trace_id[:200]!r} is not known")
-        return decode_exchange(body)
+        exchange = decode_exchange(row.body)
+        if not private:
+            return exchange
+        return replace(exchange, values=self._sealer.open(row.sealed, bound_to=of_exchange(trace_id)))
 
     def questions(self, collection: str, *, limit: int) -> tuple[str, ...]:
         """The latest different questions that a collection was asked, newest first, each in its stand-alone form."""
@@ -141,14 +150,15 @@ class ExchangeStore:
 
 
 def encode_exchange(exchange: Exchange) -> str:
-    """The Exchange as JSON: every field, scores that are not finite too."""
+    """The Exchange as JSON: every field but the private values, scores that are not finite too."""
     # A number of numpy where a plain one belongs is no reason to lose the record, nor to warn.
-    fields = _adapter().dump_python(exchange, warnings=False)
+    fields = _adapter().dump_python(exchange, warnings=False, exclude={"values"})
     return json.dumps(fields, default=_jsonable, separators=(",", ":"))
 
 
 def decode_exchange(body: str) -> Exchange:
-    """What `encode_exchange` was given. Raises StoreError for one of another version that this one cannot read."""
+    """What `encode_exchange` was given, but for private values. Raises StoreError for one of another version that this
+    one cannot read."""
     try:
         return _adapter().validate_python(json.loads(body))
     except ValidationError as error:
@@ -172,9 +182,10 @@ def _jsonable(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} cannot be kept in an exchange")
 
 
-def replace_exchange(connection: Connection, exchange: Exchange) -> None:
+def replace_exchange(connection: Connection, exchange: Exchange, sealer: Sealer) -> None:
     """Puts another record in the place of the one of this trace."""
-    connection.execute(update(ExchangeRow).where(ExchangeRow.trace_id == exchange.trace_id).values(_columns(exchange)))
+    columns = _columns(exchange, sealer)
+    connection.execute(update(ExchangeRow).where(ExchangeRow.trace_id == exchange.trace_id).values(columns))
     connection.execute(delete(ExchangeDocument).where(ExchangeDocument.trace_id == exchange.trace_id))
     if documents := _documents(exchange):
         connection.execute(insert(ExchangeDocument), documents)
@@ -201,6 +212,13 @@ def _gone(connection: Connection, exchange: Exchange) -> frozenset[str]:
         for item in evidence
         if item.passage.id not in alive and versions.get(item.passage.document_id, 0) <= item.passage.version
     )
+
+
+def _said_by(exchange: Exchange, document_ids: frozenset[str]) -> Iterable[str]:
+    """What these documents say, as far as the evidence has it."""
+    for item in exchange.evidence:
+        if item.passage.document_id in document_ids:
+            yield from (item.passage.text, item.passage.title, item.passage.heading)
 
 
 def _recalls_withdrawn(connection: Connection, exchange: Exchange) -> bool:
@@ -230,7 +248,7 @@ def _documents(exchange: Exchange) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(exchange: Exchange) -> dict[str, Any]:
+def _columns(exchange: Exchange, sealer: Sealer) -> dict[str, Any]:
     question = _storable(exchange.question.clean or exchange.question.raw)
     return {
         "trace_id": exchange.trace_id,
@@ -249,6 +267,7 @@ def _columns(exchange: Exchange) -> dict[str, Any]:
         "question": question,
         "folded": _folded(question),
         "body": encode_exchange(exchange),
+        "sealed": sealer.seal(exchange.values, bound_to=of_exchange(exchange.trace_id)),
     }
 
 
@@ -271,7 +290,7 @@ def _touch(connection: Connection, exchange: Exchange, conversation_id: str) -> 
     return bool(known.rowcount) or not exchange.recalled
 
 
-def _turn(turn: Turn, exchange: Exchange) -> dict[str, Any]:
+def _turn(turn: Turn, exchange: Exchange, sealer: Sealer) -> dict[str, Any]:
     return {
         "conversation_id": exchange.conversation_id,
         "role": turn.role,
@@ -279,6 +298,7 @@ def _turn(turn: Turn, exchange: Exchange) -> dict[str, Any]:
         "message_id": turn.message_id,
         "trace_id": turn.trace_id or exchange.trace_id,
         "created_at": turn.created_at or exchange.created_at,
+        "sealed": sealer.seal(turn.values, bound_to=of_conversation(str(exchange.conversation_id))),
     }
 
 

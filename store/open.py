@@ -27,6 +27,7 @@ from store.erasing import Eraser, Receipt
 from store.exchanges import ExchangeStore
 from store.generations import KINDS
 from store.jobs import Jobs
+from store.judgements import JudgementStore
 from store.keys import Keys
 from store.migrating import Migration, forget
 from store.milestones import Reached, unheard
@@ -34,6 +35,7 @@ from store.publishing import Publisher, standing
 from store.readers import Care, VectorReader
 from store.replaying import PastCorpus, standing_then
 from store.schema import CollectionRow, VectorRow
+from store.sealing import Sealer
 from store.upkeep import Upkeep
 from store.writer import CollectionWriter
 
@@ -41,17 +43,19 @@ from store.writer import CollectionWriter
 class Store:
     """Everything that is kept. Thread-safe; one for each process."""
 
-    def __init__(self, database: Database, *, home: Path, storage: Storage) -> None:
+    def __init__(self, database: Database, *, home: Path, storage: Storage, sealer: Sealer | None = None) -> None:
+        sealer = sealer or Sealer(home=home)
         self.home = home
         self._storage = storage
         self.collections = Collections(database, home=home)
         self.documents = Documents(database)
-        self.conversations = ConversationStore(database)
-        self.exchanges = ExchangeStore(database)
+        self.conversations = ConversationStore(database, sealer)
+        self.exchanges = ExchangeStore(database, sealer)
+        self.judgements = JudgementStore(database)
         self.jobs = Jobs(database, home=home)
         self.keys = Keys(database)
         self._database = database
-        self._eraser = Eraser(database, home=home, rebuild=self._rebuild, check=self.check)
+        self._eraser = Eraser(database, home=home, sealer=sealer, rebuild=self._rebuild, check=self.check)
         self._corpora: dict[Place, SqlCorpus] = {}
         self._lock = threading.Lock()
         self.upkeep = Upkeep(self._look)
@@ -296,15 +300,18 @@ def open_store(
     database_url: str | None = None,
     upgrade: bool | None = None,
     storage: Storage | None = None,
+    vault_key: str | None = None,
     reached: Reached = unheard,
 ) -> Store:
-    """The store of this home. SQLite inside it unless `database_url` names another database. `reached` is told of
-    each durable step.
+    """The store of this home. SQLite inside it unless `database_url` names another database. `vault_key` seals private
+    values: Fernet keys with commas between them, of which the first seals and all open; None for the one in home.
+    `reached` is told of each durable step.
 
     `upgrade` None brings the embedded database up to date and leaves any other alone. Raises SchemaOutdated,
-    ConfigurationError for a URL that cannot be meant, StoreError if the database cannot be opened.
+    ConfigurationError for a URL or a key that cannot be meant, StoreError if the database cannot be opened.
     """
     with folder_of(home):
+        sealer = Sealer(home=home, vault_key=vault_key)
         database = Database(home=home, database_url=database_url, reached=reached)
     try:
         if database.embedded if upgrade is None else upgrade:
@@ -314,4 +321,4 @@ def open_store(
     except BaseException:
         database.close()
         raise
-    return Store(database, home=home, storage=storage or Storage())
+    return Store(database, home=home, storage=storage or Storage(), sealer=sealer)

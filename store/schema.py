@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that these models stand for: a database of this revision needs no look at the migrations."""
 
 
@@ -298,7 +298,8 @@ class ConversationRow(Base):
 
 
 class TurnRow(Base):
-    """`withdrawn` where an answer quoted a document that has been deleted since: its words are gone."""
+    """`withdrawn` where an answer quoted a document that has been deleted since: its words are gone. `sealed` holds the
+    values of the placeholders in `content`."""
 
     __tablename__ = "turns"
     __table_args__ = (Index(None, "conversation_id"), UNREUSED)
@@ -311,11 +312,13 @@ class TurnRow(Base):
     trace_id: Mapped[str | None]
     created_at: Mapped[datetime]
     withdrawn: Mapped[bool] = mapped_column(server_default=false())
+    sealed: Mapped[bytes | None]
 
 
 class ExchangeRow(Base):
     """The Exchange as JSON in `body`; the other columns are for lists: `folded` is the question in one case, to search
-    in. It outlives its collection. The generations are the names of those that it was found in."""
+    in. It outlives its collection. The generations are the names of those that it was found in. `sealed` holds the
+    values of the placeholders in its question."""
 
     __tablename__ = "exchanges"
     __table_args__ = (
@@ -340,6 +343,7 @@ class ExchangeRow(Base):
     question: Mapped[str]
     folded: Mapped[str]
     body: Mapped[str]
+    sealed: Mapped[bytes | None]
 
 
 class ExchangeDocument(Base):
@@ -352,6 +356,18 @@ class ExchangeDocument(Base):
     collection: Mapped[str] = mapped_column(primary_key=True)
     document_id: Mapped[str] = mapped_column(OrderedText, primary_key=True)
     cited: Mapped[bool]
+
+
+class JudgementRow(Base):
+    """What one version of a check found in a text, of which there is only the SHA-256; `findings` as JSON."""
+
+    __tablename__ = "judgements"
+    __table_args__ = (CLUSTERED,)
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    findings: Mapped[str]
+    judged_at: Mapped[datetime]
 
 
 class JobRow(Base):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -12,14 +13,16 @@ from sqlalchemy import Connection, RowMapping, delete, func, or_, select, update
 
 from grounding.errors import StoreError
 from grounding.postprocess import MARKER
-from grounding.values import Exchange, Question
+from grounding.values import Exchange, Passage, Question
 from store.exchanges import decode_exchange, replace_exchange
 from store.needles import strings
 from store.passages import batches
 from store.schema import ExchangeDocument, ExchangeRow, JobItemRow, JobRow, TurnRow
+from store.sealing import Sealer, of_conversation, of_exchange, plainly, unsaid
 from store.withdrawing import scrubbed, withdraw_answers
 
 ERASED = "(erased)"
+_NUMBERED = re.compile(r"<[A-Z][A-Z0-9_]{0,40}_[0-9]{1,9}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +36,40 @@ class Scrubbed:
     sources: frozenset[str]
 
 
-def scrub_exchanges(connection: Connection, collection: str, document_id: str) -> Scrubbed:
-    """Takes a document out of every Exchange that had it as evidence, and out of those whose prompt told of such an
-    answer: later ones of the same conversations, and those of callers who keep the history of their own."""
+def scrub_exchanges(
+    connection: Connection, collection: str, document_id: str, *, texts: Iterable[str], sealer: Sealer
+) -> Scrubbed:
+    """Takes a document, which says these texts, out of every Exchange that had it as evidence, and out of those whose
+    prompt told of such an answer: later ones of the same conversations, and those of callers who keep the history of
+    their own. The private values that it says are taken out of these conversations, whoever gave them there."""
     found: dict[str, Exchange] = {}
     had = select(ExchangeDocument.trace_id).where(
         ExchangeDocument.collection == collection, ExchangeDocument.document_id == document_id
     )
     new = set(connection.execute(had).scalars())
     while new:
-        loaded = _load(connection, new)
+        loaded = _load(connection, new, sealer)
         found |= loaded
         later = _later(connection, new) | _retold(connection, _answers(loaded.values()))
         new = later - found.keys()
-    seen = [
-        item.passage
-        for exchange in found.values()
-        for item in exchange.evidence
-        if item.passage.document_id == document_id and exchange.collection == collection
-    ]
-    texts = [text for it in seen for text in (it.text, it.title, it.heading, *strings(it.metadata))]
+    shown = {
+        trace_id: [
+            item.passage
+            for item in exchange.evidence
+            if item.passage.document_id == document_id and exchange.collection == collection
+        ]
+        for trace_id, exchange in found.items()
+    }
+    said = _said(found.values(), shown, plainly(texts))
     for exchange in found.values():
         documents = {document_id} if exchange.collection == collection else set()
-        replace_exchange(connection, scrubbed(exchange, documents))
+        left = scrubbed(exchange, documents)
+        replace_exchange(connection, replace(left, values=unsaid(left.values, said[_talk(exchange)])), sealer)
     turns = withdraw_answers(connection, list(found))
-    said = (*texts, *_answers(found.values()))
-    return Scrubbed(tuple(sorted(found)), turns, said, frozenset(it.source for it in seen))
+    _unseal(connection, said, sealer)
+    seen = [passage for each in shown.values() for passage in each]
+    told = (*(text for passage in seen for text in _texts(passage)), *_answers(found.values()))
+    return Scrubbed(tuple(sorted(found)), turns, told, frozenset(passage.source for passage in seen))
 
 
 def scrub_jobs(connection: Connection, collection: str, source: str) -> tuple[int, int]:
@@ -83,14 +94,56 @@ def scrub_jobs(connection: Connection, collection: str, source: str) -> tuple[in
     return items, changed
 
 
-def _load(connection: Connection, trace_ids: Iterable[str]) -> dict[str, Exchange]:
+def _said(exchanges: Iterable[Exchange], shown: Mapping[str, Sequence[Passage]], document: str) -> dict[str, str]:
+    """What the document says, by conversation: there its passages may be recorded with placeholders for values."""
+    said: dict[str, str] = {}
+    for exchange in exchanges:
+        texts = [text for passage in shown[exchange.trace_id] for text in _texts(passage)]
+        said[_talk(exchange)] = "\n".join((said.get(_talk(exchange), document), plainly(texts)))
+    return said
+
+
+def _talk(exchange: Exchange) -> str:
+    return exchange.conversation_id or exchange.trace_id
+
+
+def _texts(passage: Passage) -> Iterator[str]:
+    yield from (passage.text, passage.title, passage.heading, *strings(passage.metadata))
+
+
+def _unseal(connection: Connection, said: Mapping[str, str], sealer: Sealer) -> None:
+    """Takes the values that are said, by conversation, out of all that these keep sealed. What does not open, so that
+    nobody can look into it, goes whole."""
+
+    def left(sealed: bytes | None, bound_to: str, conversation_id: str) -> bytes | None:
+        values = unsaid(sealer.open(sealed, bound_to=bound_to), said[conversation_id])
+        return sealer.seal(values, bound_to=bound_to)
+
+    for some in batches(sorted(said)):
+        turns = select(TurnRow.id, TurnRow.sealed, TurnRow.conversation_id).where(
+            TurnRow.conversation_id.in_(some), TurnRow.sealed.is_not(None)
+        )
+        for key, sealed, conversation_id in connection.execute(turns).all():
+            kept = left(sealed, of_conversation(conversation_id), conversation_id)
+            connection.execute(update(TurnRow).where(TurnRow.id == key).values(sealed=kept))
+        exchanges = select(ExchangeRow.trace_id, ExchangeRow.sealed, ExchangeRow.conversation_id).where(
+            ExchangeRow.conversation_id.in_(some), ExchangeRow.sealed.is_not(None)
+        )
+        for trace_id, sealed, its_conversation in connection.execute(exchanges).all():
+            kept = left(sealed, of_exchange(trace_id), str(its_conversation))
+            connection.execute(update(ExchangeRow).where(ExchangeRow.trace_id == trace_id).values(sealed=kept))
+
+
+def _load(connection: Connection, trace_ids: Iterable[str], sealer: Sealer) -> dict[str, Exchange]:
     found: dict[str, Exchange] = {}
     for some in batches(sorted(trace_ids)):
         for row in connection.execute(select(ExchangeRow).where(ExchangeRow.trace_id.in_(some))).mappings():
             try:
-                found[row["trace_id"]] = decode_exchange(row["body"])
+                exchange = decode_exchange(row["body"])
             except StoreError:  # of another version: what its columns tell is kept
-                found[row["trace_id"]] = _bare(row)
+                exchange = _bare(row)
+            values = sealer.open(row["sealed"], bound_to=of_exchange(row["trace_id"]))
+            found[row["trace_id"]] = replace(exchange, values=values)
     return found
 
 
@@ -149,8 +202,8 @@ def _answers(exchanges: Iterable[Exchange]) -> tuple[str, ...]:
 
 
 def _bare_text(text: str) -> str:
-    """As history gives an answer to a prompt: without markers."""
-    return " ".join(MARKER.sub("", text).split())
+    """As history gives an answer to a prompt: without markers. Another conversation numbers its placeholders anew."""
+    return " ".join(_NUMBERED.sub("<>", MARKER.sub("", text)).split())
 
 
 def _names(given: str, source: str) -> bool:

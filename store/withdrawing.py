@@ -56,7 +56,7 @@ def _withdraw(connection: Connection, those: ColumnElement[bool]) -> None:
             TurnRow.role == "assistant",
             ~TurnRow.withdrawn,
         )
-        .values(content=WITHDRAWN, withdrawn=True)
+        .values(content=WITHDRAWN, withdrawn=True, sealed=None)
     )
 
 
@@ -66,6 +66,7 @@ def scrubbed(exchange: Exchange, document_ids: Collection[str]) -> Exchange:
     question = exchange.question
     gone = {item.passage.id for item in exchange.evidence if item.passage.document_id in document_ids}
     parts = {f"passage:{passage_id}" for passage_id in gone}
+    asked = f"{question.raw}\n{question.clean}"
     return replace(
         exchange,
         question=replace(
@@ -85,4 +86,5 @@ def scrubbed(exchange: Exchange, document_ids: Collection[str]) -> Exchange:
         messages=(),
         answer=exchange.answer and Answer(WITHDRAWN, exchange.answer.outcome),
         error=exchange.error and exchange.error.partition(":")[0],
+        values={placeholder: value for placeholder, value in exchange.values.items() if placeholder in asked},
     )

@@ -15,9 +15,11 @@ ON_BOTH = {
     "test_erasing",
     "test_generations",
     "test_jobs_and_keys",
+    "test_judgements",
     "test_mentions",
     "test_migrating",
     "test_permissions",
+    "test_private_values",
     "test_processes",
     "test_writer",
 }

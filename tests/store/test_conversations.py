@@ -184,14 +184,15 @@ exchanges = st.builds(
     steps=st.lists(st.builds(values.Step, ms=floats, facts=facts), max_size=2).map(tuple),
     answer=st.none() | st.builds(values.Answer, support=st.builds(values.Support, score=floats)),
     usage=st.builds(values.Usage, cost_usd=st.none() | floats),
+    values=st.dictionaries(st.text(), st.text(), max_size=2),
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(exchange=exchanges)
-def test_any_exchange_comes_back_as_it_was(exchange: Exchange) -> None:
+def test_any_exchange_comes_back_as_it_was_but_for_private_values(exchange: Exchange) -> None:
     again = decode_exchange(encode_exchange(exchange))
-    assert again == exchange
+    assert again == replace(exchange, values={})
     for name in get_type_hints(Exchange):
         assert type(getattr(again, name)) is type(getattr(exchange, name))
     for mine, theirs in zip(again.steps, exchange.steps, strict=True):

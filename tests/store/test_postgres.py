@@ -92,6 +92,34 @@ def test_a_database_of_the_first_version_keeps_its_rows(new: Database) -> None:
         assert connection.execute(text("SELECT question FROM exchanges")).scalar() == "q"
 
 
+def test_turns_outlive_what_is_sealed_of_them(new: Database) -> None:
+    _migrate(new, command.upgrade, "0003")
+    at = "2026-03-01 12:00:00+00" if new.kind == "postgresql" else "2026-03-01 12:00:00"
+    rows = [
+        "INSERT INTO conversations VALUES ('c', 'old', 'ada', :at, :at)",
+        (
+            "INSERT INTO turns (conversation_id, role, content, message_id, created_at)"
+            " VALUES ('c', 'user', 'I am <PERSON_1>', 'm', :at)"
+        ),
+    ]
+    with new.write() as connection:
+        for row in rows:
+            connection.execute(text(row), {"at": at})
+    new.upgrade()
+    turns = text("SELECT content, sealed FROM turns")
+    with new.write() as connection:
+        assert connection.execute(turns).one() == ("I am <PERSON_1>", None)
+        connection.execute(text("UPDATE turns SET sealed = :blob"), {"blob": b"\x00\xff"})
+        assert connection.execute(turns).one() == ("I am <PERSON_1>", b"\x00\xff")
+    _migrate(new, command.downgrade, "0003")
+    with new.read() as connection:
+        assert connection.execute(text("SELECT * FROM turns")).mappings().one().keys() >= {"content", "withdrawn"}
+        assert not sqlalchemy.inspect(connection).has_table("judgements")
+    new.upgrade()
+    with new.read() as connection:
+        assert connection.execute(turns).one() == ("I am <PERSON_1>", None)
+
+
 def test_keys_go_on_where_another_database_was(new: Database) -> None:
     new.upgrade()
     with new.write() as connection:

@@ -59,6 +59,7 @@ class Talk:
             embedder=lambda fingerprint: Letters(),
             extractor=CapitalNames(),
             checks=(),
+            judgements=store.judgements,
             spelling=NoSpelling(),
             language_of=lambda text: "en",
             generator=lambda name: self.model,
