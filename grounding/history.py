@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grounding import analysis
+from grounding.refusals import NO_ANSWER
 from grounding.values import Turn
 
 RECENT_TURNS = 6
@@ -255,6 +256,8 @@ def _answer(turns: Sequence[Turn]) -> str:
 
 def says_nothing(answer: str) -> bool:
     """Whether an answer only says that there is none."""
+    if answer.startswith(tuple(NO_ANSWER.values())):  # what was found nearest may follow
+        return True
     return letters(answer) <= _NO_ANSWER_CHARS and (not answer or bool(_NO_ANSWER.search(answer)))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grounding.errors import ConfigurationError, GeneratorFailed, MissingDependency
+from grounding.prompt import defused
 from grounding.values import Chunk, Message, Prompt, Turn, Usage
 
 if TYPE_CHECKING:
@@ -203,8 +204,8 @@ class LangChainRewriter:
 
     def _ask(self, question: str, turns: Sequence[Turn], answer: Future[str]) -> None:
         try:
-            said = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
-            asked = f"<conversation>\n{said}\n</conversation>\n\nQuestion: {question}"
+            said = "\n".join(f"{turn.role}: {defused(turn.content)}" for turn in turns)
+            asked = f"<conversation>\n{said}\n</conversation>\n\nQuestion: {defused(question)}"
             messages = [_message(Message("system", REWRITE)), _message(Message("user", asked))]
             answer.set_result(str(self._model().invoke(messages).text))
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
