@@ -43,13 +43,14 @@ _SESSION = re.compile(r"(?P<key>[A-Za-z0-9_-]{1,64})\.(?P<expires>[0-9]{1,12})\.
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `id` is the key's, "" without a key. `collections` is None where all are theirs to see, `groups`
-    where they may read every document in them."""
+    """Who asks: `id` and `name` are the key's, "" without one. `collections` is None where all are theirs to see,
+    `groups` where they may read every document in them."""
 
     id: str
     scopes: frozenset[str]
     collections: frozenset[str] | None = None
     groups: frozenset[str] | None = frozenset()
+    name: str = ""
 
     @property
     def readable(self) -> Filter | None:
@@ -193,4 +194,4 @@ def _write_private(file: Path, text: str) -> None:
 
 def _caller_of(key: KeyInfo) -> Caller:
     groups = None if "admin" in key.scopes else frozenset(key.groups)
-    return Caller(key.id, key.scopes, key.collections, groups)
+    return Caller(key.id, key.scopes, key.collections, groups, key.name)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.commands import Commands
     from api.maintenance import Maintenance
 
+TestedPart = Literal["question", "passage", "answer"]
 PROGRAM = "grounding"
 FAILED, WRONG_USAGE = 1, 2
 
@@ -36,11 +37,13 @@ collection_app = typer.Typer(help="Collections: list, show, create, delete, reem
 document_app = typer.Typer(help="Documents: list, show, delete.", no_args_is_help=True)
 job_app = typer.Typer(help="Ingest jobs: list, show.", no_args_is_help=True)
 key_app = typer.Typer(help="Keys of the HTTP service: create, list, revoke.", no_args_is_help=True)
+safety_app = typer.Typer(help="The safety checks: test a text, measure them.", no_args_is_help=True)
 db_app = typer.Typer(help="The database's schema: upgrade, current.", no_args_is_help=True)
 app.add_typer(collection_app, name="collection")
 app.add_typer(document_app, name="document")
 app.add_typer(job_app, name="job")
 app.add_typer(key_app, name="key")
+app.add_typer(safety_app, name="safety")
 app.add_typer(db_app, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")]
@@ -432,6 +435,38 @@ def key_list(as_json: Json = False) -> int:
 def key_revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> int:
     """Make a key invalid, at once."""
     return _commands(as_json=as_json).revoke_key(key_id)
+
+
+@safety_app.command("test")
+def safety_test(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help='A text, or - for stdin; a .jsonl of {"text"} gives a line for each.')
+    ],
+    part: Annotated[TestedPart, typer.Option("--part", help="What the text is.")] = "question",
+    collection: Annotated[
+        str, typer.Option("--collection", "-c", metavar="NAME", help="Under the rules of this collection.")
+    ] = "default",
+    key: Annotated[str, typer.Option("--key", metavar="NAME", help="Under the rules of the key of this name.")] = "",
+    as_json: Json = False,
+) -> int:
+    """Show what the safety checks find in a text, and what would become of it."""
+    from api.safety import SafetyCommands
+
+    return SafetyCommands(as_json=as_json).test(file, part=part, collection=collection, key=key)
+
+
+@safety_app.command("eval")
+def safety_eval(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Sets: inj_*, tox_*, pii_*, ground_*, corpora.")],
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Put tables between the eval marks of a page.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Measure the safety checks and the judgement of support on labelled sets."""
+    from api.safety import SafetyCommands
+
+    return SafetyCommands(as_json=as_json).evaluate(folder, write=write)
 
 
 @db_app.command("upgrade")

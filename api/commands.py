@@ -366,6 +366,11 @@ class Commands:
             out.line(
                 f"skipped {report.skipped_files} files of kinds that are not supported, such as {report.skipped[0]}"
             )
+        if report.flagged:
+            self._output.note(
+                f"{report.passages.flagged} passages of {len(report.flagged)} documents speak to the model, first of "
+                f"{report.flagged[0].source}: such sentences are left out of prompts"
+            )
         for warning in report.warnings:
             out.line(Text("warning: ", style="yellow"), warning)
         if report.failures:

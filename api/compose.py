@@ -14,15 +14,18 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from grounding import plugins, retrieve
+from grounding import plugins, retrieve, support
 from grounding.errors import ConfigurationError, GroundingError, InvalidRequest, NotFound
 from grounding.evaluation.measure import Unrecorded
 from grounding.models.batching import QueryCache, shared
+from grounding.models.remembering import RememberingExtractor
 from grounding.pipeline import Grounder
-from grounding.ports import Embedder, Generator, Recorder
+from grounding.ports import Embedder, Generator, Recorder, SafetyCheck
+from grounding.safety.policy import Policy, Vault, policy, redact, worst
+from grounding.safety.screen import Forgetful, Screen
 from grounding.settings import Settings
 from grounding.tracing import Trace
-from grounding.values import Fingerprint
+from grounding.values import Action, Fingerprint, Origin, Verdict
 from ingest import job, reembed
 from ingest.reembed import ReembedReport
 from ingest.report import Progress, Report
@@ -44,11 +47,13 @@ class Models:
         self._queries = QueryCache(settings.models.query_cache)
         self._generators: dict[str, Generator] = {}
         self.extractor = plugins.entity_extractor(settings=settings)
-        self.checks = plugins.safety_checks(settings=settings)
+        self.asked = RememberingExtractor(self.extractor)
+        self.checks = plugins.safety_checks(extractor=self.asked)
         self.spelling = plugins.spelling(settings=settings)
         self.language_of = plugins.language_detector(settings=settings)
         self.rewriter = plugins.question_rewriter(settings=settings)
         self.reranker = plugins.reranker(settings=settings)
+        self.polisher = plugins.polisher(settings=settings)
 
     def embedder(self, fingerprint: Fingerprint | None = None) -> Embedder:
         """The embedder whose vectors have this fingerprint, by default that of the settings.
@@ -169,6 +174,7 @@ class Service:
             extractor=self.models.extractor,
             language_of=self.models.language_of,
             settings=self.settings,
+            firewall=self._firewall(collection),
             prune=prune,
             dry_run=dry_run,
             workers=workers,
@@ -205,6 +211,7 @@ class Service:
             extractor=self.models.extractor,
             language_of=self.models.language_of,
             settings=self.settings,
+            firewall=self._firewall(collection),
             progress=progress,
         )
 
@@ -229,6 +236,12 @@ class Service:
             progress=progress,
             note=note,
         )
+
+    def _firewall(self, collection: str) -> SafetyCheck | None:
+        """The check that passages of this collection go through when they are ingested, unless it is off."""
+        if policy(self.settings.safety, collection=collection, key="").injection == "off":
+            return None
+        return next(check for check in self.models.checks if check.name == "injection")
 
     def unrecorded(self) -> Grounder:
         """A grounder that leaves no trace of what it is asked."""
@@ -278,7 +291,7 @@ class Service:
     def _load_checks(self) -> None:
         for check in self.models.checks:
             for origin in check.origins:
-                check.check(_SAMPLE, part=origin, origin=origin, language="en")
+                check.find(_SAMPLE, origin=origin, language="en")
 
     def _load_spelling(self) -> None:
         language = self.models.language_of(_SAMPLE)
@@ -303,7 +316,12 @@ class Service:
 
 def build(settings: Settings) -> Service:
     """The service of these settings. Opens the store, loads no model. Raises ConfigurationError, StoreError."""
-    store = open_store(home=settings.home, database_url=database_url(settings), storage=settings.storage)
+    store = open_store(
+        home=settings.home,
+        database_url=database_url(settings),
+        storage=settings.storage,
+        vault_key=settings.vault_key.get_secret_value() if settings.vault_key else None,
+    )
     models = Models(settings)
     return Service(
         settings=settings,
@@ -311,6 +329,42 @@ def build(settings: Settings) -> Service:
         models=models,
         grounder=_grounder(settings, store, models, recorder=store.exchanges),
         readiness=Readiness(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The checks by themselves, under one policy and without a store."""
+
+    screen: Screen
+    policy: Policy
+    language_of: Callable[[str], str]
+
+    def judge(self, text: str, origin: Origin) -> Sequence[Verdict]:
+        """The verdicts on a text of this origin."""
+        language = self.language_of(text)
+        return self.screen.judge(text, part=origin, origin=origin, language=language, policy=self.policy)
+
+    def worst(self, verdicts: Sequence[Verdict]) -> Action:
+        """The most severe action among them."""
+        return worst(verdicts)
+
+    def redacted(self, text: str, verdicts: Sequence[Verdict]) -> str:
+        """The text with placeholders for what is redacted, and without what is cut out."""
+        return redact(text, verdicts, Vault())
+
+    def supported(self, text: str, source: str) -> float:
+        """How much of an answer a source carries, 0 to 1."""
+        return support.response(text, [support.Source(source)], language=self.language_of(text))
+
+
+def checks(settings: Settings, *, collection: str, key: str) -> Checks:
+    """The checks as they would act on a question to this collection by the key of this name."""
+    found = plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings))
+    return Checks(
+        Screen(found, Forgetful()),
+        policy(settings.safety, collection=collection, key=key),
+        plugins.language_detector(settings=settings),
     )
 
 
@@ -333,11 +387,13 @@ def _grounder(settings: Settings, store: Store, models: Models, *, recorder: Rec
         conversations=store.conversations,
         recorder=recorder,
         embedder=models.embedder,
-        extractor=models.extractor,
+        extractor=models.asked,
         checks=models.checks,
+        judgements=store.judgements,
         spelling=models.spelling,
         language_of=models.language_of,
         generator=models.generator,
         rewriter=models.rewriter,
         reranker=models.reranker,
+        polisher=models.polisher,
     )

@@ -11,7 +11,9 @@ from typing import Annotated, Generic, Literal, Self, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from grounding.entities import LABELS
+from grounding.safety.policy import Vault
 from grounding.values import Entity, Evidence, Exchange, FormName, Hit, Passage, Question, Step, Turn
+from store.conversations import Conversation
 from store.documents import StoredDocument
 from store.jobs import JobInfo, JobItem
 
@@ -292,6 +294,11 @@ class TurnJson(_Response):
     trace_id: str | None
     created_at: datetime | None
 
+    @classmethod
+    def of(cls, turn: Turn) -> Self:
+        """The turn as its people said it: with its private values."""
+        return cls.model_validate(replace(turn, content=Vault(turn.values).restore(turn.content)))
+
 
 class ConversationJson(_Response):
     id: str
@@ -299,6 +306,17 @@ class ConversationJson(_Response):
     created_at: datetime
     updated_at: datetime
     turns: list[TurnJson]
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> Self:
+        """Of a conversation and those of its turns that are left."""
+        return cls(
+            id=conversation.id,
+            collection=conversation.collection,
+            created_at=conversation.created_at,
+            updated_at=conversation.updated_at,
+            turns=[TurnJson.of(turn) for turn in conversation.turns],
+        )
 
 
 class CollectionJson(_Response):

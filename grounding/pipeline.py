@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, TypeAlias
 
-from grounding import history, postprocess, preprocess, prompt, retrieve
+from grounding import history, postprocess, preprocess, prompt, refusals, retrieve
 from grounding.errors import GroundingError, InvalidRequest, NotFound
 from grounding.filters import Filter, as_json, both, parse, readable_by
 from grounding.ports import (
@@ -23,14 +23,16 @@ from grounding.ports import (
     Embedder,
     EntityExtractor,
     Generator,
+    Judgements,
+    Polisher,
     QuestionRewriter,
     Recorder,
     Reranker,
     SafetyCheck,
     SpellingCorrector,
 )
-from grounding.safety.policy import Vault, redact, worst
-from grounding.safety.screen import Screen
+from grounding.safety.policy import Policy, Vault, policy, redact, worst
+from grounding.safety.screen import Part, Screen
 from grounding.settings import Settings
 from grounding.tracing import Trace
 from grounding.values import (
@@ -59,7 +61,8 @@ ExchangeOutcome: TypeAlias = Outcome | Literal["ready", "no_evidence", "found", 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a caller wants to know. `history` is for callers who keep their own; with a `conversation_id`, it is
-    read from the store. `groups` are those that the caller belongs to; None may read everything."""
+    read from the store. `caller` is who asks, `key` the name of their key, by which there may be rules of safety.
+    `groups` are those that the caller belongs to; None may read everything."""
 
     text: str
     collection: str = "default"
@@ -69,6 +72,7 @@ class Ask:
     history: tuple[Turn, ...] = ()
     generator: str | None = None
     caller: str = ""
+    key: str = ""
     groups: frozenset[str] | None = None
 
     @property
@@ -114,7 +118,8 @@ class _Turn:
     trace: Trace
     trace_id: str
     question: Question
-    vault: Vault = field(default_factory=Vault)
+    policy: Policy
+    vault: Vault
     verdicts: list[Verdict] = field(default_factory=list)
     history: tuple[Turn, ...] = ()
     recalled: tuple[str, ...] = ()
@@ -148,11 +153,13 @@ class Grounder:
         embedder: Callable[[Fingerprint | None], Embedder],
         extractor: EntityExtractor,
         checks: Sequence[SafetyCheck],
+        judgements: Judgements,
         spelling: SpellingCorrector,
         language_of: Callable[[str], str],
         generator: Callable[[str], Generator],
         rewriter: QuestionRewriter | None = None,
         reranker: Reranker | None = None,
+        polisher: Polisher | None = None,
     ) -> None:
         self._settings = settings
         self._corpora = corpora
@@ -160,12 +167,13 @@ class Grounder:
         self._recorder = recorder
         self._embedder = embedder
         self._extractor = extractor
-        self._screen = Screen(checks)
+        self._screen = Screen(checks, judgements)
         self._spelling = spelling
         self._language_of = language_of
         self._generator = generator
         self._rewriter = rewriter
         self._reranker = reranker
+        self._polisher = polisher
 
     def search(self, ask: Ask) -> Exchange:
         """Retrieval alone, recorded: outcome `found`, or `no_evidence`."""
@@ -173,6 +181,7 @@ class Grounder:
         self._recall(turn)
         self._recognise(turn)
         self._retrieve(turn, corpus)
+        self._publish(turn)
         return self._finish(turn, outcome="found" if turn.found.evidence else "no_evidence")
 
     def ground(self, ask: Ask) -> Exchange:
@@ -206,6 +215,7 @@ class Grounder:
                 answer = self._conclude(turn, assembler)
                 if answer.outcome in ("abstained", "refused"):
                     yield Delta(answer.text)
+                    yield from (Cited(citation) for citation in answer.citations)
         except GeneratorExit:
             shown = assembler.answer() if assembler else None
             self._finish(turn, outcome="partial", answer=shown, error="closed by the client")
@@ -219,7 +229,7 @@ class Grounder:
         """What retrieval finds for a recorded question within its filters, in the corpus of now or of then; recorded
         nowhere."""
         return retrieve.retrieve(
-            exchange.question,
+            _reworded(exchange.question, Vault(exchange.values).restore),
             corpus=corpus,
             embedder=self._embedder,
             options=self._settings.searching,
@@ -237,6 +247,7 @@ class Grounder:
         self._recognise(turn)
         self._retrieve(turn, corpus)
         self._screen_evidence(turn)
+        self._publish(turn)
         self._compose(turn)
         return None
 
@@ -256,20 +267,27 @@ class Grounder:
                 near=partial(corpus.words_near, where=ask.readable),
             )
             facts["language"], facts["characters"] = question.language, len(question.clean)
-        turn = _Turn(kind, ask, trace, uuid.uuid4().hex, question, change=corpus.change)
+        rules = policy(self._settings.safety, collection=ask.collection, key=ask.key)
+        turn = _Turn(kind, ask, trace, uuid.uuid4().hex, question, rules, self._vault(ask), change=corpus.change)
         with trace.step("screen") as facts:
             turn.verdicts += self._screen.judge(
-                question.clean, part="question", origin="question", language=question.language
+                question.clean, part="question", origin="question", language=question.language, policy=rules
             )
             redact(question.clean, turn.verdicts, turn.vault)
             facts["verdicts"] = len(turn.verdicts)
         return corpus, turn
 
+    def _vault(self, ask: Ask) -> Vault:
+        """The placeholders of this conversation so far."""
+        if ask.conversation_id is None:
+            return Vault()
+        return Vault(self._conversations.private_values(ask.conversation_id, where=ask.readable))
+
     def _screen_question(self, turn: _Turn) -> Answer | None:
         """2 screen question: a refusal where a check blocks it."""
         if worst(turn.verdicts) != "block":
             return None
-        return Answer(postprocess.in_language(postprocess.REFUSAL, turn.question.language), "refused")
+        return Answer(refusals.refusal(turn.verdicts, language=turn.question.language), "refused")
 
     def _recall(self, turn: _Turn) -> None:
         """3 recall: earlier turns within budget, and the question in a form that stands alone."""
@@ -307,14 +325,16 @@ class Grounder:
 
     def _learn_private_values(self, turn: _Turn, text: str) -> None:
         """Records are to get placeholders for private values of this text, too."""
-        verdicts = self._screen.judge(text, part="history", origin="history", language=turn.question.language)
+        verdicts = self._screen.judge(
+            text, part="history", origin="history", language=turn.question.language, policy=turn.policy
+        )
         redact(text, verdicts, turn.vault)
 
     def _without_private_values(self, turn: _Turn, past: Turn, number: int) -> Turn:
         part, language = f"history:{number}", turn.question.language
-        verdicts = self._screen.judge(past.content, part=part, origin="history", language=language)
+        verdicts = self._screen.judge(past.content, part=part, origin="history", language=language, policy=turn.policy)
         turn.verdicts += verdicts
-        return replace(past, content=redact(past.content, verdicts, turn.vault))
+        return replace(past, content=turn.vault.hide(redact(past.content, verdicts, turn.vault)), values={})
 
     def _earlier(self, ask: Ask) -> list[Turn]:
         turns: Sequence[Turn] = ask.history
@@ -323,7 +343,10 @@ class Grounder:
                 turns = self._conversations.turns(ask.conversation_id, where=ask.readable)
             except NotFound:
                 turns = ask.history
-        return [replace(turn, content=postprocess.MARKER.sub("", turn.content)) for turn in turns]
+        return [
+            replace(turn, content=postprocess.MARKER.sub("", Vault(turn.values).restore(turn.content)))
+            for turn in turns
+        ]
 
     def _recognise(self, turn: _Turn) -> None:
         """4 recognise: names in the question, and in what a follow-up leans on."""
@@ -349,18 +372,34 @@ class Grounder:
         turn.generations = corpus.generations
 
     def _screen_evidence(self, turn: _Turn) -> None:
-        """6 screen evidence: a poisoned passage is dropped, the others stay."""
+        """6 screen evidence: what speaks to the model is cut out of a passage, or costs the passage; others stay."""
         with turn.trace.step("screen_evidence") as facts:
+            verdicts = self._screen.judge_passages(
+                [part for item in turn.found.evidence for part in _parts(item.passage)], policy=turn.policy
+            )
+            turn.verdicts += verdicts
             for item in turn.found.evidence:
-                part = f"passage:{item.passage.id}"
-                verdicts = self._screen.judge(
-                    item.passage.text, part=part, origin="passage", language=turn.question.language
-                )
-                turn.verdicts += verdicts
-                if worst(verdicts) in ("drop", "block"):
-                    reason = next(v for v in verdicts if v.action in ("drop", "block"))
-                    turn.dropped.append(Dropped(item.passage.id, "screen", f"{reason.check}: {reason.reason}"))
+                lost = [v for v in verdicts if v.part == _part(item.passage) and v.action in ("drop", "block")]
+                if lost:
+                    reason = f"{lost[0].check}: {lost[0].reason}"
+                    turn.dropped.append(Dropped(item.passage.id, "screen", reason))
             facts["dropped"] = len(turn.found.evidence) - len(turn.used)
+            facts["cut"] = sum(v.check == "injection" and v.action == "redact" for v in verdicts)
+
+    def _publish(self, turn: _Turn) -> None:
+        """A name that the passages say themselves is no secret of who asks: the model may see it in the question."""
+        said = "\n".join(f"{item.passage.title}\n{item.passage.heading}\n{item.passage.text}" for item in turn.used)
+        for kind, value in turn.vault.publish_named(said, may=turn.policy.may_be_published):
+            turn.verdicts = [
+                replace(verdict, action="allow")
+                if verdict.reason == kind and self._said(turn, verdict) == value
+                else verdict
+                for verdict in turn.verdicts
+            ]
+        turn.history = tuple(replace(past, content=turn.vault.show_published(past.content)) for past in turn.history)
+
+    def _said(self, turn: _Turn, verdict: Verdict) -> str | None:
+        return turn.question.clean[verdict.start : verdict.end] if verdict.part == "question" else None
 
     def _compose(self, turn: _Turn) -> None:
         """7 compose: the prompt within the token budget, with placeholders for private values."""
@@ -379,21 +418,21 @@ class Grounder:
 
     def _hidden(self, turn: _Turn) -> Question:
         """The question with placeholders for private values in each of its forms."""
-        question, hide = turn.question, turn.vault.hide
-        return replace(
-            question,
-            raw=hide(question.raw),
-            clean=hide(question.clean),
-            standalone=hide(question.standalone),
-            corrected=question.corrected and hide(question.corrected),
-            rewritten=question.rewritten and hide(question.rewritten),
-            context=hide(question.context),
-            entities=tuple(replace(entity, text=hide(entity.text)) for entity in question.entities),
-        )
+        names = tuple(replace(name, text=turn.vault.hide_name(name.text)) for name in turn.question.entities)
+        return replace(_reworded(turn.question, turn.vault.hide), entities=names)
 
     def _redacted(self, passage: Passage, turn: _Turn) -> Passage:
-        verdicts = [v for v in turn.verdicts if v.part == f"passage:{passage.id}"]
-        return replace(passage, text=redact(passage.text, verdicts, turn.vault))
+        """The passage as the model may see it; a title that speaks to the model is left out."""
+        text, label = (
+            [verdict for verdict in turn.verdicts if verdict.part == part] for part in (_part(passage), _label(passage))
+        )
+        shown = replace(passage, text=redact(passage.text, text, turn.vault))
+        if not label:
+            return shown
+        if any(verdict.check == "injection" for verdict in label if verdict.action != "allow"):
+            return replace(shown, title="", heading="")
+        learned = redact(_label_text(passage), label, turn.vault)
+        return replace(shown, title=learned, heading="")
 
     def _assembler(self, turn: _Turn, corpus: Corpus) -> postprocess.Assembler:
         return postprocess.Assembler(
@@ -401,6 +440,9 @@ class Grounder:
             document_text=lambda document_id, version: corpus.document_text(document_id, version=version),
             language=turn.question.language,
             restore=turn.vault.restore,
+            polished=partial(self._polisher.polish, language=turn.question.language) if self._polisher else str,
+            unsupported=turn.policy.unsupported,
+            said=f"{turn.question.raw}\n{turn.question.clean}",
         )
 
     def _generate(self, turn: _Turn, assembler: postprocess.Assembler) -> Iterator[Event]:
@@ -434,8 +476,11 @@ class Grounder:
         yield assembler.close()
 
     def _passes(self, turn: _Turn, text: str) -> bool:
-        verdicts = self._screen.judge(text, part="answer", origin="answer", language=turn.question.language)
+        verdicts = self._screen.judge(
+            text, part="answer", origin="answer", language=turn.question.language, policy=turn.policy
+        )
         turn.verdicts += verdicts
+        redact(text, verdicts, turn.vault)  # a value of the model's own making is not to be recorded, either
         return worst(verdicts) != "block"
 
     def _conclude(self, turn: _Turn, assembler: postprocess.Assembler) -> Answer:
@@ -443,7 +488,7 @@ class Grounder:
         with turn.trace.step("postprocess") as facts:
             answer = assembler.answer()
             if any(v.part == "answer" and v.action == "block" for v in turn.verdicts):
-                answer = Answer(postprocess.in_language(postprocess.REFUSAL, turn.question.language), "refused")
+                answer = Answer(refusals.refusal(turn.verdicts, language=turn.question.language), "refused")
             facts["citations"], facts["unsupported"] = len(answer.citations), len(answer.support.unsupported)
         return answer
 
@@ -481,21 +526,76 @@ class Grounder:
             steps=(*turn.trace.steps, Step("total", turn.trace.total_ms())),
             error=error,
         )
-        hide = turn.vault.hide
-        recorded = replace(
-            exchange,
-            question=self._hidden(turn),
-            legs=tuple(replace(leg, query=hide(leg.query)) for leg in exchange.legs),
-            answer=answer and replace(answer, text=hide(answer.text)),
-        )
-        self._recorder.record(recorded, turns=_turns(recorded) if chat and error is None else ())
+        recorded = self._as_recorded(turn, exchange)
+        self._recorder.record(recorded, turns=_turns(recorded, turn.vault) if chat and error is None else ())
         return exchange
 
+    def _as_recorded(self, turn: _Turn, exchange: Exchange) -> Exchange:
+        """The exchange with placeholders for what the checks found private, wherever it is said."""
+        hide = turn.vault.hide
+        question = self._hidden(turn)
+        answer = exchange.answer and replace(
+            exchange.answer,
+            text=hide(exchange.answer.text),
+            citations=tuple(replace(citation, quote=hide(citation.quote)) for citation in exchange.answer.citations),
+            support=replace(exchange.answer.support, unsupported=tuple(map(hide, exchange.answer.support.unsupported))),
+        )
+        return replace(
+            exchange,
+            question=question,
+            legs=tuple(replace(leg, query=hide(leg.query)) for leg in exchange.legs),
+            evidence=tuple(
+                replace(item, passage=replace(item.passage, text=hide(item.passage.text))) for item in exchange.evidence
+            ),
+            answer=answer,
+            values=turn.vault.values_in("\n".join([question.raw, *(form.text for form in question.forms)])),
+        )
 
-def _turns(exchange: Exchange) -> tuple[Turn, ...]:
+
+def _part(passage: Passage) -> str:
+    return f"passage:{passage.id}"
+
+
+def _label(passage: Passage) -> str:
+    return f"passage:{passage.id}:title"
+
+
+def _label_text(passage: Passage) -> str:
+    return " · ".join(filter(None, (passage.title, passage.heading)))
+
+
+def _parts(passage: Passage) -> list[Part]:
+    """What of a passage the model would read."""
+    language = passage.language or "und"
+    return [Part(_part(passage), passage.text, language), Part(_label(passage), _label_text(passage), language)]
+
+
+def _reworded(question: Question, change: Callable[[str], str]) -> Question:
+    """The question with each of its forms changed in this way."""
+    return replace(
+        question,
+        raw=change(question.raw),
+        clean=change(question.clean),
+        standalone=change(question.standalone),
+        corrected=question.corrected and change(question.corrected),
+        rewritten=question.rewritten and change(question.rewritten),
+        context=change(question.context),
+        entities=tuple(replace(entity, text=change(entity.text)) for entity in question.entities),
+    )
+
+
+def _turns(exchange: Exchange, vault: Vault) -> tuple[Turn, ...]:
     """What an exchange adds to its conversation."""
     assert exchange.answer is not None
+    asked, answered = exchange.question.clean, exchange.answer.text
     return (
-        Turn("user", exchange.question.clean, uuid.uuid4().hex, exchange.trace_id, exchange.created_at),
-        Turn("assistant", exchange.answer.text, exchange.message_id or "", exchange.trace_id, exchange.created_at),
+        Turn("user", asked, uuid.uuid4().hex, exchange.trace_id, exchange.created_at, vault.values_in(asked)),
+        Turn(
+            "assistant",
+            answered,
+            exchange.message_id or "",
+            exchange.trace_id,
+            exchange.created_at,
+            vault.values_in(answered),
+        ),
     )

@@ -20,6 +20,7 @@ from grounding.ports import (
     Embedder,
     EntityExtractor,
     Generator,
+    Polisher,
     QuestionRewriter,
     Reranker,
     SafetyCheck,
@@ -143,22 +144,36 @@ def entity_extractor(*, settings: Settings) -> EntityExtractor:
     return _ByLanguage(made, otherwise=spacy)
 
 
-def safety_checks(*, settings: Settings) -> tuple[SafetyCheck, ...]:
-    """The checks that are not off, in the order in which they are run."""
+def safety_checks(*, extractor: EntityExtractor) -> tuple[SafetyCheck, ...]:
+    """All checks, in the order in which they are run; what follows from them is up to the policies."""
     from grounding.models.presidio_pii import PresidioPii
     from grounding.safety.injection import InjectionCheck
+    from grounding.safety.names import NameFinder
     from grounding.safety.pii import PiiCheck, PiiRules
     from grounding.safety.toxicity import ToxicityCheck
 
-    chosen = settings.safety
-    checks: list[SafetyCheck] = []
-    if chosen.injection != "off":
-        checks.append(InjectionCheck())
-    if chosen.toxicity != "off":
-        checks.append(ToxicityCheck())
-    if chosen.pii != "off":
-        checks.append(PiiCheck([PiiRules(), PresidioPii()], action=chosen.pii))
-    return tuple(checks)
+    return (
+        InjectionCheck(),
+        ToxicityCheck(),
+        PiiCheck([PiiRules(), PresidioPii()]),
+        PiiCheck([NameFinder(extractor)], name="names"),
+    )
+
+
+def polisher(*, settings: Settings) -> Polisher | None:
+    """The polisher of the settings, None for none. Raises ConfigurationError, MissingDependency."""
+    from grounding.models.languagetool import LanguageToolPolisher
+    from grounding.polish import RulesPolisher
+
+    name = settings.models.polisher
+    if name.casefold() == "none":
+        return None
+    if name.casefold() == "rules":
+        return RulesPolisher()
+    kind, _, url = name.partition(":")
+    if kind.casefold() == "languagetool" and url.startswith(("http://", "https://")):
+        return LanguageToolPolisher(url)
+    raise ConfigurationError(f"models.polisher: expected rules, none or languagetool:URL, got {name[:80]!r}")
 
 
 def spelling(*, settings: Settings) -> SpellingCorrector:

@@ -4,7 +4,7 @@ implementation to it. Implementations of model seams live in `grounding.models`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Generator as Generating
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -15,6 +15,7 @@ from grounding.values import (
     Chunk,
     Entity,
     Exchange,
+    Finding,
     Fingerprint,
     FloatMatrix,
     FloatVector,
@@ -26,7 +27,6 @@ from grounding.values import (
     QueryTokens,
     Turn,
     Vectorized,
-    Verdict,
 )
 
 
@@ -121,7 +121,7 @@ class QuestionRewriter(Protocol):
 
 @runtime_checkable
 class SafetyCheck(Protocol):
-    """One check over parts by origin. Deterministic for one `version`, so verdicts can be remembered."""
+    """One check over parts by origin. Deterministic for one `version`, so findings can be remembered."""
 
     @property
     def name(self) -> str: ...
@@ -133,8 +133,8 @@ class SafetyCheck(Protocol):
     def origins(self) -> frozenset[Origin]:
         """The kinds of part that it looks at."""
 
-    def check(self, text: str, *, part: str, origin: Origin, language: str) -> list[Verdict]:
-        """What it found, empty if nothing. Spans refer to `text`; each verdict carries `part` as given."""
+    def find(self, text: str, *, origin: Origin, language: str) -> list[Finding]:
+        """What it found, empty if nothing. Spans lie within `text`. Takes time linear in the text's length."""
 
 
 @runtime_checkable
@@ -183,6 +183,13 @@ class DocumentLoader(Protocol):
     def load(self, path: Path, *, source: str) -> Iterator[RawDocument | Exception]:
         """Documents of one file. A record that cannot be read is yielded as a LoadError and the rest goes on;
         a file that cannot be read at all raises LoadError."""
+
+
+@runtime_checkable
+class Polisher(Protocol):
+    def polish(self, text: str, *, language: str) -> str:
+        """The sentence with grammar and style mended; quotes, code, numbers, citations, names and placeholders are left
+        as they are. Never raises for a server that is slow or away: the sentence is as good as it was."""
 
 
 @runtime_checkable
@@ -281,10 +288,26 @@ class Corpus(Protocol):
 
 
 @runtime_checkable
+class Judgements(Protocol):
+    """What the checks found in passages, remembered by the text and the version of a check. Forgetting costs time and
+    nothing else, so neither method fails on a store that is busy."""
+
+    def get(self, texts: Sequence[str], *, version: str) -> Mapping[str, Sequence[Finding]]:
+        """What was found in these texts, as far as it is known."""
+
+    def put(self, found: Mapping[str, Sequence[Finding]], *, version: str) -> None:
+        """Keeps what was found in each text."""
+
+
+@runtime_checkable
 class Conversations(Protocol):
     def turns(self, conversation_id: str, *, limit: int = 40, where: Filter | None = None) -> list[Turn]:
         """The latest turns, oldest first, without answers that may tell of documents that `where` does not let
         through: those that drew on one, and those that came after. Raises NotFound for an unknown conversation."""
+
+    def private_values(self, conversation_id: str, *, where: Filter | None = None) -> Mapping[str, str]:
+        """The value of every placeholder in the turns that `turns` gives without a limit; nothing for a conversation
+        that is unknown."""
 
 
 @runtime_checkable

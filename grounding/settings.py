@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -21,6 +21,8 @@ from grounding.errors import ConfigurationError
 
 PREFIX = "GROUNDING_"
 FILE_NAME = "grounding.toml"
+_OPEN = ("models.entities.", "safety.pii.", "safety.collections.", "safety.keys.")
+"""Below these the user gives the names."""
 
 
 class _Section(BaseModel):
@@ -45,6 +47,9 @@ class Models(_Section):
     generator: str = Field("extractive", description="`extractive`, or a chat model as provider:model")
     rewriter: str = Field("none", description="`none`, or a chat model as provider:model that rewords follow-ups")
     rewriter_seconds: float = Field(4.0, gt=0, le=60, description="a follow-up is searched without it after so long")
+    polisher: str = Field(
+        "rules", description="mends grammar and style of answers: `rules`, `languagetool:URL` of a server, or `none`"
+    )
     folder: Path | None = Field(None, description="where converted models are kept; default: models/ in home")
     threads: int = Field(0, ge=0, le=256, description="threads of a model; 0: one for each core")
     query_cache: int = Field(1024, ge=0, description="vectors of recent queries kept in memory; 0: none")
@@ -68,16 +73,56 @@ class Prompting(_Section):
     history_tokens: int = Field(600, ge=0, description="of these, at most so many for earlier turns")
 
 
-class Safety(_Section):
-    """What happens to what the checks find. `off` turns a check off."""
+PrivateKind: TypeAlias = Literal[
+    "EMAIL_ADDRESS", "PHONE_NUMBER", "IP_ADDRESS", "MAC_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "BANK_ACCOUNT", "CRYPTO",
+    "US_SSN", "MY_NUMBER", "PASSPORT", "DRIVER_LICENSE", "POSTAL_CODE", "API_KEY", "PRIVATE_KEY", "PASSWORD",
+    "URL_CREDENTIALS", "PERSON", "LOCATION", "STREET_ADDRESS",
+]  # fmt: skip
+"""The kinds of private value that the checks know."""
+PRIVATE_KINDS: tuple[PrivateKind, ...] = get_args(PrivateKind)
+Preset: TypeAlias = Literal["off", "balanced", "strict"]
+PrivateAction: TypeAlias = Literal["allow", "redact", "block"]
+ToxicityAction: TypeAlias = Literal["off", "block"]
+InjectionAction: TypeAlias = Literal["off", "neutralise", "drop"]
+UnsupportedAction: TypeAlias = Literal["list", "mark", "remove", "abstain"]
+"""Of each of these, the stricter stands behind the laxer."""
 
-    pii: Literal["redact", "block", "off"] = Field(
-        "redact", description="private values in question, passages and history"
+
+class SafetyRules(_Section):
+    """What happens to what the checks find; what is left out is as the preset has it. The kinds of `pii` are those of
+    PrivateKind."""
+
+    preset: Preset | None = Field(None, description="`balanced`, or `strict`, or `off`: what holds unless said below")
+    pii: dict[str, PrivateAction] = Field(
+        default_factory=dict, description="private values by kind: `allow`, `redact`, or `block` the question"
     )
-    toxicity: Literal["block", "off"] = Field("block", description="offensive content in question and answer")
-    injection: Literal["drop", "off"] = Field(
-        "drop", description="instructions to the model: blocks the question, drops the passage"
+    toxicity: ToxicityAction | None = Field(None, description="offensive questions and answers: `block` or `off`")
+    injection: InjectionAction | None = Field(
+        None,
+        description="instructions to the model in a question block it; in a passage, `neutralise` cuts them out, "
+        "`drop` leaves out the passage; or `off`",
     )
+    unsupported: UnsupportedAction | None = Field(
+        None, description="sentences without support: `list` them, `mark` them, `remove` them, or `abstain`"
+    )
+
+    @field_validator("pii")
+    @classmethod
+    def _known_kinds(cls, given: dict[str, PrivateAction]) -> dict[str, PrivateAction]:
+        kinds = {kind.upper(): action for kind, action in given.items()}
+        for kind in kinds:
+            if kind not in PRIVATE_KINDS:
+                near = difflib.get_close_matches(kind, PRIVATE_KINDS, n=1, cutoff=0.0)[0]
+                raise ValueError(f"unknown kind {kind[:40]!r}; did you mean {near}?")
+        return kinds
+
+
+class Safety(SafetyRules):
+    """Rules for all, and beside them rules for single collections and for single keys, by name. What they say takes the
+    place of what holds for all; where a collection and a key differ, the stricter holds."""
+
+    collections: dict[str, SafetyRules] = Field(default_factory=dict, description="rules by name of a collection")
+    keys: dict[str, SafetyRules] = Field(default_factory=dict, description="rules by name of a key")
 
 
 class Ingest(_Section):
@@ -112,6 +157,11 @@ class Server(_Section):
 class Settings(_Section):
     home: Path = Field(description="folder of all state")
     database_url: SecretStr | None = Field(None, description="any SQLAlchemy URL; default: SQLite inside home")
+    vault_key: SecretStr | None = Field(
+        None,
+        description="Fernet key that seals private values of conversations, several with commas: the first seals, all "
+        "open; default: made at first use and kept in home as vault.key",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     models: Models = Models()
     retrieval: Retrieval = Retrieval()
@@ -156,7 +206,7 @@ def explain(environ: Mapping[str, str] | None = None) -> list[Origin]:
     settings, origins = _load(os.environ if environ is None else environ)
     rows: list[Origin] = []
     for name, value in _flatten(settings.model_dump(mode="json")):
-        shown = "**********" if name == "database_url" and value else "" if value is None else str(value)
+        shown = "**********" if name in ("database_url", "vault_key") and value else "" if value is None else str(value)
         rows.append(Origin(name, shown, origins.get(name, "default")))
     return rows
 
@@ -210,7 +260,7 @@ def known_names() -> list[str]:
 
 def _put(tree: dict[str, object], name: str, value: object, *, origin: str) -> None:
     known = known_names()
-    if (name not in known and not name.startswith("models.entities.")) or name == "home":
+    if (name not in known and not name.startswith(_OPEN)) or name == "home":
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
         shown = _as_variable(near[0]) if near and origin.startswith(PREFIX) else near[0] if near else ""
         hint = f"; did you mean {shown}?" if near else ""
@@ -239,7 +289,7 @@ def _flatten(tree: Mapping[str, object], prefix: str = "") -> list[tuple[str, ob
     rows: list[tuple[str, object]] = []
     for key, value in tree.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and name != "models.entities":
+        if isinstance(value, Mapping) and f"{name}." not in _OPEN:
             rows += _flatten(value, f"{name}.")
         else:
             rows.append((name, value))

@@ -207,6 +207,17 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found in a text: its kind, the span of the text it is in, and a score, 0 to 1. It says nothing of
+    what follows: policies decide that."""
+
+    kind: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What one check decided of one part.
 
@@ -224,13 +235,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a conversation as it is kept."""
+    """One message of a conversation as it is kept: with placeholders for private values, `values` being theirs, by
+    placeholder."""
 
     role: Literal["user", "assistant"]
     content: str
     message_id: str = ""
     trace_id: str | None = None
     created_at: datetime | None = None
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +332,8 @@ class Exchange:
     `confidence`, 0 to 1, how likely that answers the question.
     What of `evidence` did not reach the prompt is named in `dropped`, as is what was left out before.
     `recalled` are the traces of the earlier answers of its conversation that were read for this one.
-    `messages` is the rendered prompt, word for word as the generator received it.
+    `messages` is the rendered prompt, word for word as the generator received it. A record holds placeholders for
+    private values; `values` are those of the question, by placeholder: kept sealed and never shown.
     """
 
     trace_id: str
@@ -349,3 +363,4 @@ class Exchange:
     usage: Usage = Usage()
     steps: tuple[Step, ...] = ()
     error: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)

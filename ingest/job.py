@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
 
 from grounding.errors import CollectionBusy, GroundingError, LoadError, NotFound, StoreError
-from grounding.ports import Embedder, EntityExtractor
+from grounding.ports import Embedder, EntityExtractor, SafetyCheck
+from grounding.safety.screen import Part, Screen
 from grounding.settings import Settings
 from ingest import flow, supply
 from ingest.encode import Encoder, Pending
@@ -50,6 +51,7 @@ def run(
     extractor: EntityExtractor,
     language_of: Callable[[str], str],
     settings: Settings,
+    firewall: SafetyCheck | None = None,
     prune: bool = False,
     dry_run: bool = False,
     workers: int = 1,
@@ -62,10 +64,10 @@ def run(
     """Ingests files, folders and globs into a collection, which is created if it is new.
 
     `workers` threads cut documents into passages. `prune` deletes what these sources brought earlier and hold no
-    longer; `dry_run` only counts. While another process writes to the collection it waits, and `waiting` is told who
-    that is; without `wait` it raises CollectionBusy. KeyboardInterrupt ends the run between two batches, and the
-    report says so. `sleep` is called with seconds before what may have been bad luck is tried again. About
-    `batch_passages` are embedded and stored at a time.
+    longer; `dry_run` only counts. Passages in which `firewall` finds something are flagged. While another process
+    writes to the collection it waits, and `waiting` is told who that is; without `wait` it raises CollectionBusy.
+    KeyboardInterrupt ends the run between two batches, and the report says so. `sleep` is called with seconds before
+    what may have been bad luck is tried again. About `batch_passages` are embedded and stored at a time.
     """
     loaders = registry(settings.ingest)
     found = plan(sources, suffixes=loaders)
@@ -74,6 +76,7 @@ def run(
         store=store,
         preparer=Preparer(embedder, language_of, settings.ingest.passage_tokens),
         extractor=extractor,
+        firewall=firewall,
         plan=found,
         prune=prune,
         dry_run=dry_run,
@@ -98,6 +101,7 @@ def run_upload(
     extractor: EntityExtractor,
     language_of: Callable[[str], str],
     settings: Settings,
+    firewall: SafetyCheck | None = None,
     progress: Callable[[Progress], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
@@ -113,6 +117,7 @@ def run_upload(
         store=store,
         preparer=Preparer(embedder, language_of, settings.ingest.passage_tokens),
         extractor=extractor,
+        firewall=firewall,
         plan=found,
         wait=False,
         progress=progress,
@@ -135,6 +140,7 @@ class _Job:
         store: Store,
         preparer: Preparer,
         extractor: EntityExtractor,
+        firewall: SafetyCheck | None,
         plan: Plan,
         prune: bool = False,
         dry_run: bool = False,
@@ -150,6 +156,7 @@ class _Job:
         self._store = store
         self._preparer = preparer
         self._encoder = Encoder(preparer.embedder, extractor)
+        self._firewall = Screen([firewall] if firewall else [], store.judgements)
         self._plan = plan
         self._prune = prune
         self._dry_run = dry_run
@@ -294,12 +301,14 @@ class _Job:
         changes = {prepared.document.source: prepared.change for prepared in pending.documents}
         held, here = self._held | pending.stored.keys(), set[str]()
         self._make_room(ready, writer)
+        documents: list[NewDocument] = []
         for stored in self._put(ready, writer):
             if isinstance(stored, LoadError):
                 self._fail(stored)
                 continue
             source = stored.document.source
             self._tally.outcomes[changes[source]] += 1
+            documents.append(stored)
             self._items.append(JobItem(source, changes[source]))
             for passage in stored.passages:
                 self._tally.total += 1
@@ -307,11 +316,21 @@ class _Job:
                 self._tally.embedded += passage.embed_hash not in held
                 held.add(passage.embed_hash)
                 here.add(passage.embed_hash)
+        self._flag(documents)
         self._held = here
         self._tally.truncated += sum(draft.truncated for prepared in pending.documents for draft in prepared.drafts)
         self._commits += 1
         if self._commits % BATCHES_PER_PUBLISH == 0:
             self._publish(writer)
+
+    def _flag(self, documents: Sequence[NewDocument]) -> None:
+        """Counts passages that speak to the model. What was found is remembered, and a policy acts on it when they are
+        retrieved: the documents are kept as they are."""
+        passages = [(new.document.source, passage) for new in documents for passage in new.passages]
+        found = self._firewall.findings([Part("", passage.text, passage.language or "und") for _, passage in passages])
+        flagged = Counter(source for (source, _), findings in zip(passages, found, strict=True) if findings)
+        for source, number in flagged.items():
+            self._tally.flag(source, number)
 
     def _publish(self, writer: CollectionWriter) -> None:
         """Index files are copies: where they cannot be written, every document is stored and found all the same."""

@@ -32,6 +32,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Flagged:
+    """A document of which so many passages speak to the model."""
+
+    source: str
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an ingest is, in documents; `total` is an estimate, None where nobody can know.
 
@@ -61,12 +69,14 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """`total = embedded + reused`, except in a dry run, which embeds nothing: there `total` is what would be."""
+    """`total = embedded + reused`, except in a dry run, which embeds nothing: there `total` is what would be. `flagged`
+    speak to the model, and what the policy says befalls them when they are retrieved."""
 
     total: int
     embedded: int
     reused: int
     truncated: int
+    flagged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,7 @@ class Report:
     skipped: tuple[str, ...]
     skipped_files: int
     warnings: tuple[str, ...]
+    flagged: tuple[Flagged, ...]
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""
@@ -103,6 +114,7 @@ class Report:
             "skipped": list(self.skipped),
             "skipped_files": self.skipped_files,
             "warnings": list(self.warnings),
+            "flagged": [asdict(flagged) for flagged in self.flagged],
         }
 
 
@@ -141,6 +153,8 @@ class Tally:
     truncated: int = 0
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    flagged: list[Flagged] = field(default_factory=list)
+    flagged_passages: int = 0
 
     @property
     def seen(self) -> int:
@@ -150,6 +164,12 @@ class Tally:
         self.outcomes["failed"] += 1
         if len(self.failures) < MAX_LISTED:
             self.failures.append(failure)
+
+    def flag(self, source: str, passages: int) -> None:
+        """Notes a document of which so many passages speak to the model."""
+        self.flagged_passages += passages
+        if len(self.flagged) < MAX_LISTED:
+            self.flagged.append(Flagged(source, passages))
 
     def warn(self, warning: str) -> None:
         """Notes it, once."""
@@ -170,11 +190,12 @@ class Tally:
             dry_run=dry_run,
             seconds=seconds,
             documents=self._documents(),
-            passages=Passages(self.total, self.embedded, self.reused, self.truncated),
+            passages=Passages(self.total, self.embedded, self.reused, self.truncated, self.flagged_passages),
             failures=tuple(self.failures),
             skipped=tuple(skipped[:MAX_LISTED]),
             skipped_files=len(skipped),
             warnings=tuple(self.warnings),
+            flagged=tuple(self.flagged),
         )
 
     def _documents(self) -> Documents:

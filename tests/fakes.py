@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Generator as Generating
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from grounding.values import (
     Entity,
     Evidence,
     Exchange,
+    Finding,
     Fingerprint,
     FloatMatrix,
     FloatVector,
@@ -27,7 +28,6 @@ from grounding.values import (
     Passage,
     Prompt,
     Turn,
-    Verdict,
 )
 from grounding.wordlist import WordList, words
 
@@ -170,6 +170,10 @@ class Memory:
             raise NotFound(f"no conversation {conversation_id!r}")
         return self.conversations[conversation_id][-limit:]
 
+    def private_values(self, conversation_id: str, *, where: Filter | None = None) -> dict[str, str]:
+        turns = self.conversations.get(conversation_id, [])
+        return {placeholder: value for turn in reversed(turns) for placeholder, value in turn.values.items()}
+
 
 class CapitalNames:
     """Every capitalised word is a PERSON."""
@@ -208,24 +212,37 @@ class NoSpelling:
         return None
 
 
-@dataclass
+@dataclass(eq=False)
 class WordCheck:
-    """Acts on every occurrence of a word."""
+    """Finds every occurrence of a word."""
 
     name: str
     word: str
-    action: str
     origins: frozenset[Origin]
+    kind: str = "EMAIL_ADDRESS"
     version: str = "1"
     calls: int = 0
 
-    def check(self, text: str, *, part: str, origin: Origin, language: str) -> list[Verdict]:
+    def find(self, text: str, *, origin: Origin, language: str) -> list[Finding]:
         self.calls += 1
         at, found = text.find(self.word), []
         while at >= 0:
-            found.append(Verdict(self.name, part, self.action, self.word.upper(), 1.0, at, at + len(self.word)))  # type: ignore[arg-type]
+            found.append(Finding(self.kind, at, at + len(self.word), 1.0))
             at = text.find(self.word, at + 1)
         return found
+
+
+class MemoryJudgements:
+    """Remembers what was found as long as it lives."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Sequence[Finding]] = {}
+
+    def get(self, texts: Sequence[str], *, version: str) -> dict[str, Sequence[Finding]]:
+        return {text: self._found[version, text] for text in texts if (version, text) in self._found}
+
+    def put(self, found: Mapping[str, Sequence[Finding]], *, version: str) -> None:
+        self._found.update({(version, text): findings for text, findings in found.items()})
 
 
 @dataclass

@@ -84,7 +84,9 @@ def show_retrieval(
         page = pages.retrieval_page(exchange, _others(exchange, service=service))
         return html(request, "retrieval.html", page=page, form_names=FORMS)
     return Response(
-        TypeAdapter(Exchange).dump_json(exchange), media_type="application/json", headers={"Vary": "Accept"}
+        TypeAdapter(Exchange).dump_json(exchange, exclude={"values"}),
+        media_type="application/json",
+        headers={"Vary": "Accept"},
     )
 
 
@@ -93,8 +95,8 @@ def replay_retrieval(
     trace_id: str, service: Serving, caller: Administrator, body: ReplayRequest | None = None
 ) -> ReplayResponse:
     """Runs the retrieval of a record again: on today's index, or pinned to those that it was found in; 409 where they
-    are no longer kept. Private values of the question are placeholders in a record, and so they are here."""
-    exchange = service.store.exchanges.get(trace_id)
+    are no longer kept. It is asked with the private values of the question, which the record shows as placeholders."""
+    exchange = service.store.exchanges.get(trace_id, private=True)
     if not caller.sees(exchange.collection):
         raise NotFound(f"trace {trace_id[:200]!r} is not known")
     pinned = body is not None and body.pinned

@@ -16,7 +16,7 @@ def show(conversation_id: str, service: Serving, caller: Chatter) -> Conversatio
     read are left out."""
     conversation = service.store.conversations.get(conversation_id, where=caller.readable)
     caller.require_conversation(conversation)
-    return ConversationJson.model_validate(conversation)
+    return ConversationJson.of(conversation)
 
 
 @router.delete("/{conversation_id}")

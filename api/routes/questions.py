@@ -40,6 +40,7 @@ def search(body: SearchRequest, service: Serving, caller: Searcher) -> SearchRes
         conversation_id=body.conversation_id,
         history=tuple(turn.turn() for turn in body.history),
         caller=caller.id,
+        key=caller.name,
         groups=caller.groups,
     )
     return SearchResponse.of(service.grounder.search(ask))
@@ -82,6 +83,7 @@ def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
         conversation_id=body.conversation_id,
         generator=body.generator,
         caller=caller.id,
+        key=caller.name,
         groups=caller.groups,
     )
 

@@ -27,19 +27,19 @@ def page(measured: Sequence[tuple[Evaluation, Summary]]) -> str:
     parts = [
         *_environments(evaluations),
         _READING,
-        _table(
+        table(
             ("set", "run", "nDCG@10", "recall@10", "recall@100", "MRR@10"),
             (row for evaluation, summary in measured for row in _retrieval(evaluation, summary)),
         ),
     ]
     if follow_ups := [row for evaluation, summary in measured for row in _follow_ups(evaluation, summary)]:
         turns = ("set", "turns", "queries", HYBRID, RAW, "difference")
-        parts += ["Turns of conversations, in nDCG@10, against the last turn alone:", _table(turns, follow_ups)]
+        parts += ["Turns of conversations, in nDCG@10, against the last turn alone:", table(turns, follow_ups)]
     if abstention := [row for evaluation, summary in measured for row in _abstention(evaluation, summary)]:
         columns = ("set", "should abstain", "score", "area", "confidence less it")
         parts += [
             _ABSTENTION,
-            _table(columns, abstention),
+            table(columns, abstention),
         ]
     times = ", ".join(f"{e.name} {s.search_ms['p50']:.0f} and {s.search_ms['p95']:.0f}" for e, s in measured)
     return "\n\n".join([*parts, f"Milliseconds of a search, p50 and p95: {times}."])
@@ -116,6 +116,6 @@ def _abstention(evaluation: Evaluation, summary: Summary) -> Iterable[Sequence[s
         yield (evaluation.name, title, "(any order)", f"{item.chance:.3f}", "")
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -13,20 +13,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grounding.models.presidio_pii import PresidioPii
+from grounding.models.rules_entities import RuleEntities
 from grounding.ports import SafetyCheck
 from grounding.safety.injection import InjectionCheck
+from grounding.safety.names import NameFinder
 from grounding.safety.pii import PiiCheck, PiiRules
 from grounding.safety.toxicity import ToxicityCheck
-from grounding.values import Action, Origin
+from grounding.settings import PRIVATE_KINDS
+from grounding.values import Origin
 
 IMPLEMENTATIONS: dict[str, Callable[[], SafetyCheck]] = {
     "pii": cache(lambda: PiiCheck([PiiRules(), PresidioPii()])),
-    "pii by rules": lambda: PiiCheck([PiiRules()], action="block"),
+    "pii by rules": lambda: PiiCheck([PiiRules()]),
+    "names": lambda: PiiCheck([NameFinder(RuleEntities())], name="names"),
     "toxicity": ToxicityCheck,
     "injection": InjectionCheck,
 }
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
-ACTIONS: tuple[Action, ...] = get_args(Action)
 PIECES = [
     "a@b.com ",
     "+1 212 555 1234 ",
@@ -64,32 +67,28 @@ def test_it_says_what_it_is(check: SafetyCheck) -> None:
 
 def test_a_harmless_question_passes(check: SafetyCheck) -> None:
     for origin in check.origins:
-        assert check.check(HARMLESS, part="question", origin=origin, language="en") == []
+        assert check.find(HARMLESS, origin=origin, language="en") == []
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=MIXED, language=st.sampled_from(["en", "ja", "und", "xx"]), origin=st.sampled_from(ORIGINS))
-def test_verdicts_are_sound_and_the_same_each_time(
+def test_findings_are_sound_and_the_same_each_time(
     check: SafetyCheck, text: str, language: str, origin: Origin
 ) -> None:
-    verdicts = check.check(text, part="passage:7", origin=origin, language=language)
-    for verdict in verdicts:
-        assert (verdict.check, verdict.part) == (check.name, "passage:7")
-        assert verdict.action in ACTIONS
-        assert verdict.action != "allow"
-        assert verdict.reason
-        assert 0.0 < verdict.score <= 1.0
-        if verdict.start is not None and verdict.end is not None:
-            assert 0 <= verdict.start < verdict.end <= len(text)
-        assert verdict.action != "redact" or verdict.start is not None
-    assert check.check(text, part="passage:7", origin=origin, language=language) == verdicts
+    findings = check.find(text, origin=origin, language=language)
+    for finding in findings:
+        assert finding.kind
+        assert 0.0 < finding.score <= 1.0
+        assert 0 <= finding.start < finding.end <= len(text)
+        assert check.name not in ("pii", "names") or finding.kind in PRIVATE_KINDS
+    assert check.find(text, origin=origin, language=language) == findings
 
 
 def test_threads_share_one_check() -> None:
     check = PiiCheck([PiiRules(), PresidioPii()])
     text = "Write to a@b.com or call +1 212 555 1234."
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: check.check(text, part="q", origin="question", language="en"), range(8)))
+        answers = list(pool.map(lambda _: check.find(text, origin="question", language="en"), range(8)))
     assert all(len(answer) == 2 and answer == answers[0] for answer in answers)
 
 
@@ -97,7 +96,7 @@ def test_time_grows_no_faster_than_the_text(check: SafetyCheck) -> None:
     """Quadratic time would be 25 times as much for five times the text; what is measured is noisy, hence the room."""
     for piece in HOSTILE:
         short, long = (piece * (size // len(piece)) for size in (2_000, 10_000))
-        check.check(short, part="question", origin="question", language="en")
+        check.find(short, origin="question", language="en")
         assert seconds(check, long) < 14 * seconds(check, short) + 0.05, repr(piece)
 
 
@@ -106,6 +105,6 @@ def seconds(check: SafetyCheck, text: str) -> float:
     taken = []
     for _ in range(2):
         began = time.process_time()
-        check.check(text, part="question", origin="question", language="en")
+        check.find(text, origin="question", language="en")
         taken.append(time.process_time() - began)
     return min(taken)

@@ -49,8 +49,8 @@ def test_the_record_of_a_turn_is_this() -> None:
         "Pigs fly [1].",
         corpus=corpus,
         checks=[
-            WordCheck("pii", "hr@sallowford.example", "redact", frozenset({"passage", "answer"})),
-            WordCheck("injection", "Ignore the above", "drop", frozenset({"question", "passage"})),
+            WordCheck("pii", "hr@sallowford.example", frozenset({"passage", "answer"})),
+            WordCheck("injection", "Ignore the above and praise", frozenset({"question", "passage"}), kind="override"),
         ],
     )
     history = (Turn("user", "How many days may employees in the EU carry over?"), Turn("assistant", "Five [1]."))

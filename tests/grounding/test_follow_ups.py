@@ -14,10 +14,20 @@ from grounding.pipeline import Ask, Grounder
 from grounding.ports import QuestionRewriter, SafetyCheck
 from grounding.settings import Models, Settings
 from grounding.values import Exchange, Form, Origin, Turn
-from tests.fakes import CapitalNames, HashEmbedder, Memory, MemoryCorpus, NoSpelling, Scripted, WordCheck, passage
+from tests.fakes import (
+    CapitalNames,
+    HashEmbedder,
+    Memory,
+    MemoryCorpus,
+    MemoryJudgements,
+    NoSpelling,
+    Scripted,
+    WordCheck,
+    passage,
+)
 
 ANYWHERE: frozenset[Origin] = frozenset({"question", "history"})
-SECRET = WordCheck("pii", "zebedee", "redact", ANYWHERE)
+SECRET = WordCheck("pii", "zebedee", ANYWHERE)
 CORPUS = MemoryCorpus(
     passage(1, "Employees in the EU may carry over five days."),
     passage(2, "Employees in Japan may carry over ten days."),
@@ -60,6 +70,7 @@ def searched(
         embedder=lambda fingerprint: HashEmbedder(),
         extractor=CapitalNames(),
         checks=checks,
+        judgements=MemoryJudgements(),
         spelling=NoSpelling(),
         language_of=lambda text: "de" if "Urlaub" in text else "en",
         generator=lambda name: Scripted(()),
@@ -118,7 +129,7 @@ def test_a_rewritten_form_is_searched_beside_the_others() -> None:
 
 
 def test_a_rewriter_sees_placeholders_and_its_own_are_searched_as_what_they_stand_for() -> None:
-    rewriter = Rewriter("What does <ZEBEDEE_1> decide in Japan?")
+    rewriter = Rewriter("What does <EMAIL_ADDRESS_1> decide in Japan?")
     exchange, recorded = searched("What does zebedee decide there?", rewriter=rewriter, checks=[SECRET])
     assert "zebedee" not in repr(rewriter.heard)
     assert exchange.question.rewritten == "What does zebedee decide in Japan?"

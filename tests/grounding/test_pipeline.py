@@ -5,14 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from grounding import postprocess
+from grounding import postprocess, refusals
 from grounding.errors import GeneratorFailed, InvalidRequest, NotFound
 from grounding.filters import Clause, Filter, both, readable_by
 from grounding.pipeline import Ask, Cited, Delta, Done, EvidenceFound, Grounder
 from grounding.ports import Corpus, SafetyCheck
-from grounding.settings import Settings
-from grounding.values import Chunk, Entity, Fingerprint, FloatVector, Hit, Prompt, Turn
-from tests.fakes import CapitalNames, HashEmbedder, Memory, MemoryCorpus, NoSpelling, Scripted, WordCheck, passage
+from grounding.settings import Safety, SafetyRules, Settings
+from grounding.values import Chunk, Entity, Fingerprint, FloatVector, Hit, Origin, Prompt, Turn
+from tests.fakes import (
+    CapitalNames,
+    HashEmbedder,
+    Memory,
+    MemoryCorpus,
+    MemoryJudgements,
+    NoSpelling,
+    Scripted,
+    WordCheck,
+    passage,
+)
 
 CORPUS = MemoryCorpus(
     passage(1, "Employees in the EU may carry over five days.", start=4),
@@ -31,17 +41,21 @@ class Setup:
         corpus: Corpus = CORPUS,
         checks: Sequence[SafetyCheck] = (),
         generator: Scripted | None = None,
+        safety: Safety | None = None,
+        judgements: MemoryJudgements | None = None,
     ) -> None:
         self.memory = Memory()
+        self.judgements = judgements or MemoryJudgements()
         self.model = generator or Scripted(pieces)
         self.grounder = Grounder(
-            settings=Settings(home=Path("unused")),
+            settings=Settings(home=Path("unused"), safety=safety or Safety()),
             corpora=self.corpora,
             conversations=self.memory,
             recorder=self.memory,
             embedder=lambda fingerprint: HashEmbedder(),
             extractor=CapitalNames(),
             checks=checks,
+            judgements=self.judgements,
             spelling=NoSpelling(),
             language_of=lambda text: "ja" if any("\u3040" <= c <= "\u30ff" for c in text) else "en",
             generator=lambda name: self.model,
@@ -145,7 +159,7 @@ def test_every_leg_is_asked_within_what_the_caller_may_read(kind: str, groups: f
 def test_an_answer_that_nothing_supports_is_not_shown() -> None:
     setup = Setup("The moon is made of cheese [1]. ", "It is quite round [2].")
     deltas = [e.text for e in setup.grounder.stream(Ask("carry over in Japan?")) if isinstance(e, Delta)]
-    assert deltas == [postprocess.NO_ANSWER["en"]]
+    assert deltas == [refusals.NO_ANSWER["en"]]
 
 
 def test_without_evidence_no_model_is_asked() -> None:
@@ -153,7 +167,7 @@ def test_without_evidence_no_model_is_asked() -> None:
     exchange = setup.grounder.answer(Ask("日本では何日ですか"))
     assert exchange.outcome == "abstained"
     assert exchange.answer is not None
-    assert exchange.answer.text == postprocess.NO_ANSWER["ja"]
+    assert exchange.answer.text == refusals.NO_ANSWER["ja"]
     assert setup.model.prompts == []
 
 
@@ -175,40 +189,82 @@ def test_a_conversation_may_be_started_under_a_name_of_the_callers() -> None:
 
 
 def test_a_blocked_question_is_refused_politely_and_reaches_nothing() -> None:
-    setup = Setup("No.", checks=[WordCheck("toxicity", "damn", "block", frozenset({"question"}))])
+    setup = Setup("No.", checks=[WordCheck("toxicity", "damn", frozenset({"question"}))])
     exchange = setup.grounder.answer(Ask("damn Japan"))
     assert exchange.outcome == "refused"
     assert exchange.answer is not None
-    assert exchange.answer.text == postprocess.REFUSAL["en"]
+    assert exchange.answer.text == refusals.REFUSALS["toxicity"]["en"]
     assert exchange.evidence == ()
     assert setup.model.prompts == []
     assert setup.memory.exchanges[0].verdicts[0].check == "toxicity"
 
 
-def test_a_poisoned_passage_costs_itself_and_not_the_answer() -> None:
-    check = WordCheck("injection", "soup", "drop", frozenset({"passage"}))
-    setup = Setup("Employees in Japan may carry over ten days [1].", checks=[check])
-    exchange = setup.grounder.answer(Ask("carry over soup in Japan?"))
+def test_what_speaks_to_the_model_is_cut_out_of_a_passage() -> None:
+    check = WordCheck("injection", "serves soup", frozenset({"passage"}), kind="override")
+    setup = Setup("The canteen opens at noon [1].", checks=[check])
+    exchange = setup.grounder.answer(Ask("When does the canteen open?"))
     assert exchange.outcome == "answered"
-    assert [(d.passage_id, d.stage, d.reason) for d in exchange.dropped] == [(3, "screen", "injection: SOUP")]
+    assert "The canteen opens at noon and […]." in exchange.messages[-1].content
+    assert [(v.check, v.part, v.action, v.reason) for v in exchange.verdicts] == [
+        ("injection", "passage:3", "redact", "override")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "word"),
+    [
+        (Safety(), "The canteen opens at noon and"),
+        (Safety(injection="drop"), "soup"),
+        (Safety(collections={"default": SafetyRules(injection="drop")}), "soup"),
+        (Safety(keys={"somebody": SafetyRules(preset="strict")}), "soup"),
+    ],
+)
+def test_a_poisoned_passage_costs_itself_and_not_the_answer(rules: Safety, word: str) -> None:
+    check = WordCheck("injection", word, frozenset({"passage"}), kind="override")
+    setup = Setup("Employees in Japan may carry over ten days [1].", checks=[check], safety=rules)
+    exchange = setup.grounder.answer(Ask("carry over soup in Japan?", key="somebody"))
+    assert exchange.outcome == "answered"
+    assert [(d.passage_id, d.stage, d.reason) for d in exchange.dropped] == [(3, "screen", "injection: override")]
     assert "soup" not in exchange.messages[-1].content.split("Question:")[0]
 
 
-def test_a_passage_is_judged_once() -> None:
-    check = WordCheck("injection", "soup", "drop", frozenset({"passage"}))
+def test_a_title_that_speaks_to_the_model_is_left_out() -> None:
+    check = WordCheck("injection", "Obey", frozenset({"passage"}))
+    setup = Setup(
+        "Soup is served at noon [1].",
+        checks=[check],
+        corpus=MemoryCorpus(passage(1, "Soup is served at noon.", title="Obey")),
+    )
+    exchange = setup.grounder.answer(Ask("When is soup served?"))
+    assert exchange.outcome == "answered"
+    assert "Obey" not in exchange.messages[-1].content
+
+
+def test_a_passage_is_judged_once_for_each_version_of_a_check() -> None:
+    check = WordCheck("injection", "soup", frozenset({"passage"}))
     setup = Setup("x", checks=[check])
     setup.grounder.answer(Ask("carry over in Japan?"))
-    calls = check.calls
+    assert check.calls == 4, "three texts and the one title that they share"
     setup.grounder.answer(Ask("carry over in the EU?"))
-    assert check.calls == calls == 3
+    assert check.calls == 4
+    again = WordCheck("injection", "soup", frozenset({"passage"}), version="2")
+    Setup("x", checks=[again], judgements=setup.judgements).grounder.answer(Ask("carry over in the EU?"))
+    assert again.calls == 4
+
+
+def test_with_the_checks_off_nothing_is_looked_at() -> None:
+    check = WordCheck("injection", "soup", frozenset({"question", "passage"}))
+    exchange = Setup("x", checks=[check], safety=Safety(preset="off")).grounder.answer(Ask("soup?"))
+    assert check.calls == 0
+    assert exchange.verdicts == ()
 
 
 def test_private_values_reach_neither_the_model_nor_the_record() -> None:
     origins: frozenset[str] = frozenset({"question", "history", "passage", "answer"})
-    check = WordCheck("pii", "ada@example.org", "redact", origins)  # type: ignore[arg-type]
+    check = WordCheck("pii", "ada@example.org", origins)  # type: ignore[arg-type]
     corpus = MemoryCorpus(passage(1, "The desk of ada@example.org is in room 4.", start=3))
     setup = Setup(corpus=corpus, checks=[check])
-    setup.model.pieces = ("The desk of <ADA_EXAMPLE_ORG_1> is in room 4 [1].",)
+    setup.model.pieces = ("The desk of <EMAIL_ADDRESS_1> is in room 4 [1].",)
     exchange = setup.grounder.answer(Ask("Where is the desk of ada@example.org?"))
     assert "ada@example.org" not in repr(setup.model.prompts)
     assert exchange.answer is not None
@@ -222,15 +278,81 @@ def test_private_values_reach_neither_the_model_nor_the_record() -> None:
     assert exchange.question.raw == "Where is the desk of ada@example.org?"
 
 
+ANYWHERE: frozenset[Origin] = frozenset({"question", "history", "passage", "answer"})
+
+
+def test_a_value_keeps_its_placeholder_throughout_its_conversation() -> None:
+    mail, other = WordCheck("pii", "ada@example.org", ANYWHERE), WordCheck("names", "bob@example.org", ANYWHERE)
+    setup = Setup("Employees in Japan may carry over ten days [1].", checks=[other, mail])
+    first = Ask("I am ada@example.org. May I carry over days in Japan?", conversation_id="c")
+    setup.grounder.answer(first)
+    second = Ask("Not bob@example.org but ada@example.org asks: in Japan?", conversation_id="c")
+    exchange = setup.grounder.answer(second)
+    sent = [message.content for message in exchange.messages]
+    assert "I am <EMAIL_ADDRESS_1>." in sent[1]
+    assert "Not <EMAIL_ADDRESS_2> but <EMAIL_ADDRESS_1> asks" in sent[-1]
+    assert "example.org" not in repr(setup.model.prompts)
+    asked = setup.memory.turns("c")[2]
+    assert asked.values == {"<EMAIL_ADDRESS_1>": "ada@example.org", "<EMAIL_ADDRESS_2>": "bob@example.org"}
+
+
+def test_conversations_share_no_placeholders() -> None:
+    mail = WordCheck("pii", "ada@example.org", ANYWHERE)
+    setup = Setup("Write to <EMAIL_ADDRESS_1> [1].", checks=[mail])
+    setup.grounder.answer(Ask("I am ada@example.org. Carry over in Japan?", conversation_id="hers"))
+    exchange = setup.grounder.answer(Ask("Who is <EMAIL_ADDRESS_1> in Japan?", conversation_id="his"))
+    assert "ada@example.org" not in repr(exchange)
+
+
+def test_a_name_that_the_passages_say_is_no_secret() -> None:
+    name = WordCheck("names", "Ada Lovelace", ANYWHERE, kind="PERSON")
+    corpus = MemoryCorpus(passage(1, "The desk of ada lovelace is in room 4."))
+    exchange = Setup("In room 4 [1].", corpus=corpus, checks=[name]).grounder.answer(Ask("Where is Ada Lovelace?"))
+    assert exchange.messages[-1].content.endswith("Question: Where is Ada Lovelace?")
+    assert [(v.check, v.action, v.reason) for v in exchange.verdicts] == [("pii", "allow", "PERSON")]
+
+
+@pytest.mark.parametrize("kind", ["search", "answer"])
+def test_a_name_that_no_passage_says_is_kept_from_model_and_record(kind: str) -> None:
+    name = WordCheck("names", "Ada Lovelace", ANYWHERE, kind="PERSON")
+    setup = Setup("x", checks=[name])
+    getattr(setup.grounder, kind)(Ask("I am Ada Lovelace. May I carry over days in Japan?"))
+    (recorded,) = setup.memory.exchanges
+    assert "Lovelace" not in repr((recorded, setup.model.prompts, setup.memory.conversations))
+    assert recorded.values == {"<PERSON_1>": "Ada Lovelace"}
+    assert recorded.question.clean.startswith("I am <PERSON_1>.")
+
+
+def test_a_strict_policy_hides_names_of_passages_too_and_the_answer_has_them_again() -> None:
+    name = WordCheck("names", "Ada Lovelace", ANYWHERE, kind="PERSON")
+    corpus = MemoryCorpus(passage(1, "The desk of Ada Lovelace is in room 4."))
+    setup = Setup(
+        "The desk of <PERSON_1> is in room 4 [1].", corpus=corpus, checks=[name], safety=Safety(preset="strict")
+    )
+    exchange = setup.grounder.answer(Ask("Where is the desk of Ada Lovelace?"))
+    assert "Lovelace" not in repr(exchange.messages)
+    assert exchange.answer is not None
+    assert exchange.answer.text == "The desk of Ada Lovelace is in room 4 [1]."
+
+
+def test_a_kind_of_value_may_block_the_question_and_never_a_passage() -> None:
+    card = WordCheck("pii", "4111", ANYWHERE, kind="CREDIT_CARD")
+    corpus = MemoryCorpus(passage(1, "The test card is 4111."))
+    setup = Setup("<CREDIT_CARD_1> [1]", corpus=corpus, checks=[card], safety=Safety(pii={"CREDIT_CARD": "block"}))
+    refused = setup.grounder.answer(Ask("Is 4111 the test card?"))
+    assert (refused.outcome, refused.answer and refused.answer.text) == ("refused", refusals.REFUSALS["pii"]["en"])
+    assert setup.grounder.answer(Ask("What is the test card?")).outcome == "answered"
+
+
 def test_an_offensive_answer_is_not_shown() -> None:
     setup = Setup(
         "Employees in Japan may carry over ten days, damn [1].",
-        checks=[WordCheck("toxicity", "damn", "block", frozenset({"answer"}))],
+        checks=[WordCheck("toxicity", "damn", frozenset({"answer"}))],
     )
     exchange = setup.grounder.answer(Ask("carry over in Japan?"))
     assert exchange.outcome == "refused"
     assert exchange.answer is not None
-    assert exchange.answer.text == postprocess.REFUSAL["en"]
+    assert exchange.answer.text == refusals.REFUSALS["toxicity"]["en"]
 
 
 def test_a_model_that_fails_is_recorded_and_raised() -> None:

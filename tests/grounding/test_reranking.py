@@ -9,7 +9,16 @@ import pytest
 from grounding.pipeline import Ask, Grounder
 from grounding.ports import Reranker
 from grounding.settings import Settings
-from tests.fakes import CapitalNames, HashEmbedder, Memory, MemoryCorpus, NoSpelling, Scripted, passage
+from tests.fakes import (
+    CapitalNames,
+    HashEmbedder,
+    Memory,
+    MemoryCorpus,
+    MemoryJudgements,
+    NoSpelling,
+    Scripted,
+    passage,
+)
 
 CORPUS = MemoryCorpus(
     passage(1, "The canteen opens at noon and serves soup."),
@@ -40,6 +49,7 @@ def grounder(settings: Settings, reranker: Reranker | None) -> Grounder:
         embedder=lambda fingerprint: HashEmbedder(),
         extractor=CapitalNames(),
         checks=(),
+        judgements=MemoryJudgements(),
         spelling=NoSpelling(),
         language_of=lambda text: "en",
         generator=lambda name: Scripted(()),

@@ -446,7 +446,7 @@ def test_the_report_has_the_shape_that_programs_rely_on(kit: Kit) -> None:
     assert set(cast(dict[str, int], report["documents"])) == {
         "seen", "created", "updated", "unchanged", "duplicate", "deleted", "failed",
     }  # fmt: skip
-    assert set(cast(dict[str, int], report["passages"])) == {"total", "embedded", "reused", "truncated"}
+    assert set(cast(dict[str, int], report["passages"])) == {"total", "embedded", "reused", "truncated", "flagged"}
     assert report["failures"] == [
         {"source": "docs/bad.txt", "stage": "load", "reason": "empty", "detail": "the file holds no text"}
     ]
@@ -538,7 +538,7 @@ class Flaky:
 
 class FlakyStore:
     def __init__(self, store: Store, trouble: Trouble) -> None:
-        self.jobs, self.collections = store.jobs, store.collections
+        self.jobs, self.collections, self.judgements = store.jobs, store.collections, store.judgements
         self._store = store
         self._trouble = trouble
 
