@@ -1,21 +1,40 @@
-"""Instructions to the model where there should be a question or a document. By rules, in English and Japanese.
+"""Instructions to the model where there should be a question or a document: found sentence by sentence.
 
-Each rule is a sign with a weight; the signs of a text add up as independent evidence. Other big languages are covered
-for the plainest sign, "ignore all previous instructions". A text that quotes or discusses attacks is not one: what
-stands in quotation marks, code or a block quote counts little where the text speaks of it.
+Three kinds of evidence add up as if independent: rules in English, Japanese and the plainest orders of other big
+languages; a small linear model (docs/models/injection.md); and what a reader does not see, read like the rest. A text
+that quotes or discusses attacks is not one: what stands in quotation marks, code or a block quote counts little where
+the text speaks of it.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from grounding.safety.disguise import INVISIBLE, hidden, undisguised
-from grounding.values import Origin, Verdict
+from grounding.safety.concealed import Stretch, concealed
+from grounding.safety.disguise import INVISIBLE, undisguised
+from grounding.safety.linear import LinearModel, buckets
+from grounding.segment import Span, sentences
+from grounding.values import Finding, Origin
 
+MODEL = Path(__file__).with_name("injection.npz")
 _THRESHOLD = 0.5
 _QUOTED_WEIGHT = 0.25
+_CONCEALED_THRESHOLD = 0.25
+"""Of what is hidden from the reader less is put up with."""
+_TOGETHER = 2
+"""Sentences of a passage whose signs add up: an order may need two. A question is judged as a whole beside."""
+_LEARNED = "learned"
+_UNLIKELY = -2.0
+"""Log-odds under which the model says nothing: weak hints would add up with those of the rules."""
+_QUESTIONS = (0, 24)
+_DOCUMENTS = (1, 80)
+"""The head of the model, and from how many n-grams on it is asked: in a document headings and exclamations of a few
+words say too little."""
 
 _GAP = r"(?:[\s,]{1,3}[\w'-]{1,20}){0,%d}?[\s,]{1,3}"
 _IGNORE = (
@@ -110,6 +129,13 @@ _SIGNS = (
         r" (?:provided |given |above |retrieved )?(?:documents?|articles?|context|sources|evidence"
         r"|passages)(?: (?:provided|given|above))?[,;]? (?:but|and|just|instead|only)\b",
     ),
+    _sign(
+        "override",
+        0.85,
+        rf"\b(?:{_IGNORE}|circumvent|sidestep|suspend|evade|shed|unlearn|break free (?:of|from)|step outside(?: of)?)"
+        r"[\s,]{1,3}(?:all )?(?:of )?your (?:[\w-]{2,14} ){0,3}(?:protocols?|algorithms?|programming|training"
+        r"|ethics|(?:ethical|moral) \w{4,14}|safeguards?|constraints?|parameters|decision-making|directives?)\b",
+    ),
     _sign("override", 0.3, r"\b(?:answer|respond|reply) (?:by|from|with|using) your own (?:knowledge|opinion)\b"),
     _sign(
         "override",
@@ -181,6 +207,13 @@ _SIGNS = (
     ),
     _sign(
         "reveal",
+        0.8,
+        rf"\b(?:{_SHOW}|unmask|uncover)\b{_GAP % 3}(?:core|primary|initial|original|fundamental|foundational|essential"
+        r"|hidden|secret|guiding|underlying|first) (?:training )?(?:command|prompt|instruction|directive|query)s?"
+        r" (?:that |which )?(?:you\b|behind your|beneath your|guid\w{1,4} you)",
+    ),
+    _sign(
+        "reveal",
         0.75,
         r"\b(?:show|print|output|reveal|display|repeat)\b[^.!?\n]{0,25}?\b(?:all|every"
         r"|each)\b[^.!?\n]{0,12}?\bprompt(?:s| texts?)\b",
@@ -238,6 +271,7 @@ _SIGNS = (
         r"|instruction))?[\])}\"]?\s?:[^\n]{0,120}?"
         r"\b(?:you|assistant|ignore|must|override|obey|always|never|respond)\b",
     ),
+    _sign("marker", 0.3, r"^[\W_]{0,6}(?:system|developer)[\])}]?\s?:|^[ \t]{0,3}[\[({](?:system|developer)[\])}]"),
     _sign(
         "marker",
         0.7,
@@ -349,6 +383,18 @@ _SIGNS = (
     ),
     _sign(
         "exfiltration",
+        0.9,
+        r"<img\b[^>\n]{0,200}?\bsrc\s?=\s?[\"']?https?://[^\s>\"']{0,300}?(?:\{|%7b|<[a-z]|\[[a-z])",
+    ),
+    _sign(
+        "exfiltration",
+        0.6,
+        r"https?://\S{1,200}[^\n]{0,60}?\b(?:the (?:whole |entire |encoded )?(?:conversation|chat history)|chat history"
+        r"|the user'?s? (?:\w{1,20} )?(?:messages?|questions?|e-?mail|name|input|credentials|data|words)|system prompt"
+        r"|what the user (?:asked|said|typed|wrote))\b",
+    ),
+    _sign(
+        "exfiltration",
         0.8,
         r"(?:会話|履歴|個人情報|apiキー|パスワード|認証情報|秘密情報"
         r"|システムプロンプト)[^。\n]{0,20}を[^。\n]{0,60}(?:https?://"
@@ -358,8 +404,13 @@ _SIGNS = (
 
 _WORDS = frozenset(
     (
-        "ignore disregard forget override bypass previous prior instruction instructions prompt prompts system "
-        "reveal print rules guidelines above everything commands orders pretend jailbreak restrictions"
+        "ignore disregard forget override bypass discard previous prior earlier instruction instructions prompt "
+        "prompts system reveal print repeat show tell told say write answer reply respond response output rules "
+        "guidelines above before everything commands orders pretend jailbreak restrictions limits developer mode "
+        "assistant model "
+        "user users you your are the this that these those must never always only not now new task role act secret "
+        "hidden key password conversation message question instead follow obey recommend mention state claim and all "
+        "any from with here there where when what who mind make sure have has will into enabled anything nothing"
     ).split()
 )
 _DISCUSSED = re.compile(
@@ -384,25 +435,153 @@ _LED_IN_WITHIN = 32
 _BETWEEN_LETTERS = re.compile("(?<=[A-Za-z])[\u200b-\u200f\u2060-\u2064\ufeff](?=[A-Za-z])")
 _SPELT_OUT = re.compile(r"(?<![\w'])[^\W\d_](?:[ .\-_*]{1,2}[^\W\d_]){11,40}(?![\w'])")
 _MANY_INVISIBLE = 3
-_MANY_TAGS = 4
+_BLOCK = re.compile(
+    r"<\|(?:im_start|system|user|assistant|start_header_id|begin_of_text)\|>[\s\S]{0,1500}?(?:<\|(?:im_end|eot_id"
+    r"|endoftext|end)\|>|\Z)"
+    r"|\[INST\][\s\S]{0,1500}?(?:\[/INST\]|\Z)|<<SYS>>[\s\S]{0,1500}?(?:<</SYS>>|\Z)"
+    r"|<start_of_turn>[\s\S]{0,1500}?(?:<end_of_turn>|\Z)"
+    r"|<(system|system_prompt|instructions?)>[\s\S]{0,1500}?</\1>"
+    r"|^(?:Human|User):[^\n]{0,1000}\n\s{0,9}(?:Assistant|AI):[^\n]{0,1000}",
+    re.MULTILINE,
+)
+"""From the mark that opens a turn of a chat to the one that closes it: what stands between belongs to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A text as the rules read it: its sentences undisguised, in one string; `starts[i]` is where sentence i begins."""
+
+    text: str
+    spans: list[Span]
+    sentences: list[str]
+    plain: str
+    starts: list[int]
+
+    def within(self, start: int, end: int) -> range:
+        """The sentences that plain[start:end] touches."""
+        return range(max(0, bisect_right(self.starts, start) - 1), bisect_right(self.starts, max(start, end - 1)))
 
 
 class InjectionCheck:
-    """SafetyCheck named "injection": blocks a question, drops a passage; its reason is the weightiest sign."""
+    """SafetyCheck named "injection". A finding spans the sentence, or the hidden stretch, and its kind is the
+    weightiest sign. Loads its model when it is made."""
 
     name = "injection"
-    version = "1"
-    origins: frozenset[Origin] = frozenset({"question", "passage"})
+    origins: frozenset[Origin] = frozenset({"question", "passage", "history"})
 
-    def check(self, text: str, *, part: str, origin: Origin, language: str) -> list[Verdict]:
-        weights: dict[str, float] = {}
-        for reason, weight in _signs(text):
-            weights[reason] = max(weight, weights.get(reason, 0.0))
-        score = _together(weights.values())
-        if score < _THRESHOLD:
-            return []
-        reason = max(weights, key=lambda name: weights[name])
-        return [Verdict(self.name, part, "block" if origin == "question" else "drop", reason, round(score, 3))]
+    def __init__(self, model: Path = MODEL) -> None:
+        self._model = LinearModel.load(model)
+        self.version = f"2-{self._model.version}"
+
+    def find(self, text: str, *, origin: Origin, language: str) -> list[Finding]:
+        findings = list(_blocks(text))
+        seen = text
+        coded: list[tuple[Stretch, float]] = []
+        for stretch in concealed(text):
+            score = self._held_against(stretch, origin, language)
+            if score and stretch.encoded:
+                coded.append((stretch, score))
+            elif score:
+                findings.append(Finding("hidden", stretch.start, stretch.end, score))
+                # What is cut out anyway is no reason to cut the sentence around it as well.
+                seen = seen[: stretch.start] + " " * (stretch.end - stretch.start) + seen[stretch.end :]
+        reading = _read(seen, language)
+        findings += [Finding("hidden", *_with_lead_in(stretch, seen, reading.spans), score) for stretch, score in coded]
+        guilty = _guilty(self._weigh(reading, origin), width=len(reading.spans) if origin == "question" else _TOGETHER)
+        for at, (weights, score) in guilty.items():
+            span = reading.spans[at]
+            findings.append(Finding(_weightiest(weights), span.start, span.end, round(score, 3)))
+        return sorted(set(findings), key=lambda found: (found.start, found.end, found.kind))
+
+    def _held_against(self, stretch: Stretch, origin: Origin, language: str) -> float:
+        """The score of a concealed stretch; 0 if it is innocent."""
+        if stretch.never_innocent:
+            return 0.9
+        weighed = self._weigh(_read(stretch.says, language), origin)
+        score = max((_together(weights.values()) for weights in weighed), default=0.0)
+        return round(score, 3) if score >= _CONCEALED_THRESHOLD else 0.0
+
+    def _weigh(self, reading: _Reading, origin: Origin) -> list[dict[str, float]]:
+        """For each sentence its signs and what each weighs."""
+        weighed: list[dict[str, float]] = [{} for _ in reading.spans]
+        discussed = bool(_DISCUSSED.search(reading.plain))
+        for reason, weight, start, end in _signs(reading.plain, discussed=discussed):
+            for at in reading.within(start, end):
+                weighed[at][reason] = max(weight, weighed[at].get(reason, 0.0))
+        quoted = _quoted(reading.text) if discussed else b""
+        said = list(reading.sentences)
+        for at, span in enumerate(reading.spans):
+            for reason, weight in _disguises(reading.text[span.start : span.end]):
+                weighed[at][reason] = max(weight, weighed[at].get(reason, 0.0))
+            if discussed and any(quoted[span.start : span.end]):
+                own = (reading.text[i] for i in range(span.start, span.end) if not quoted[i])
+                said[at] = undisguised_sentence("".join(own))
+            if weight := self._learned(said[at], origin):
+                weighed[at][_LEARNED] = weight
+        # A question may be one order over many sentences, none of which gives it away.
+        if origin == "question" and all(_together(weights.values()) < _THRESHOLD for weights in weighed):
+            whole = self._learned(" ".join(said), origin) if len(said) > 1 else 0.0
+            for weights in weighed if whole >= _THRESHOLD else []:
+                weights[_LEARNED] = max(whole, weights.get(_LEARNED, 0.0))
+        return weighed
+
+    def _learned(self, sentence: str, origin: Origin) -> float:
+        """How likely the model finds it, 0 to 1; 0.5 is where its threshold was set. 0 for what it cannot judge."""
+        found = buckets(sentence)
+        head, fewest = _QUESTIONS if origin == "question" else _DOCUMENTS
+        if len(found) < fewest:
+            return 0.0
+        score = self._model.scores(found)[head]
+        return 1.0 / (1.0 + math.exp(-score)) if score > _UNLIKELY else 0.0
+
+
+def _read(text: str, language: str) -> _Reading:
+    spans = sentences(text, language=language)
+    pieces: list[str] = []
+    plain: list[str] = []
+    starts: list[int] = []
+    length = at = 0
+    for span in spans:
+        between = text[at : span.start]
+        gap = "\n" if "\n" in between or not plain else " " if between else ""
+        piece = undisguised_sentence(text[span.start : span.end])
+        starts.append(length + len(gap))
+        pieces.append(piece)
+        plain += (gap, piece)
+        length += len(gap) + len(piece)
+        at = span.end
+    return _Reading(text, spans, pieces, "".join(plain), starts)
+
+
+def undisguised_sentence(text: str) -> str:
+    """The text as rules and model read it."""
+    return undisguised(text, words=_WORDS)
+
+
+def _guilty(weighed: Sequence[dict[str, float]], *, width: int) -> dict[int, tuple[dict[str, float], float]]:
+    """The sentences that reach the threshold by themselves; where none of a window does but all of it together, those
+    of the window that bear a sign."""
+    guilty = {
+        at: (weights, score)
+        for at, weights in enumerate(weighed)
+        if (score := _together(weights.values())) >= _THRESHOLD
+    }
+    for first in range(max(1, len(weighed) - width + 1)):
+        window = range(first, min(first + width, len(weighed)))
+        if any(at in guilty for at in window):
+            continue
+        merged: dict[str, float] = {}
+        for at in window:
+            for reason, weight in weighed[at].items():
+                merged[reason] = max(weight, merged.get(reason, 0.0))
+        if (score := _together(merged.values())) >= _THRESHOLD:
+            guilty |= {at: (weighed[at], score) for at in window if weighed[at]}
+    return guilty
+
+
+def _weightiest(weights: dict[str, float]) -> str:
+    """The reason of the greatest weight; one of the rules, if there is any, for they say what was found."""
+    return max(weights, key=lambda reason: (reason != _LEARNED, weights[reason]))
 
 
 def _together(weights: Iterable[float]) -> float:
@@ -413,35 +592,42 @@ def _together(weights: Iterable[float]) -> float:
     return 1.0 - doubt
 
 
-def _signs(text: str) -> Iterator[tuple[str, float]]:
-    yield from _invisible(text)
-    plain = undisguised(text, words=_WORDS)
-    discussed = bool(_DISCUSSED.search(plain))
+def _signs(plain: str, *, discussed: bool) -> Iterator[tuple[str, float, int, int]]:
+    """What the rules find: reason, weight, and where in the plain text."""
     quoted_at = _quoted(plain) if discussed else b""
     for sign in _SIGNS:
-        best = 0.0
         for match in sign.pattern.finditer(plain):
             before = plain[max(0, match.start() - _LED_IN_WITHIN) : match.start()]
             if sign.reason == "override" and _NOT_ORDERED.search(before):
                 continue
             quoted = discussed and (quoted_at[match.start()] or _LED_IN.search(before))
-            best = max(best, sign.weight * _QUOTED_WEIGHT if quoted else sign.weight)
-            if best == sign.weight:
-                break
-        if best:
-            yield sign.reason, best
+            yield sign.reason, sign.weight * _QUOTED_WEIGHT if quoted else sign.weight, match.start(), match.end()
 
 
-def _invisible(text: str) -> Iterator[tuple[str, float]]:
-    """Signs in what a reader does not see; what it spells out is read like the rest."""
-    secret = hidden(text)
-    if len(secret) >= _MANY_TAGS:
-        yield "hidden", 0.8
-        yield from _signs(secret)
-    if _SPELT_OUT.search(text):
+def _disguises(sentence: str) -> Iterator[tuple[str, float]]:
+    """Signs in how a sentence is written, whatever it says."""
+    if _SPELT_OUT.search(sentence):
         yield "hidden", 0.5
-    if INVISIBLE.search(text) and len(_BETWEEN_LETTERS.findall(text)) >= _MANY_INVISIBLE:
+    if INVISIBLE.search(sentence) and len(_BETWEEN_LETTERS.findall(sentence)) >= _MANY_INVISIBLE:
         yield "hidden", 0.3
+
+
+def _blocks(text: str) -> Iterator[Finding]:
+    """Turns of a chat written into a text, from mark to mark, unless the text quotes and discusses them."""
+    matches = list(_BLOCK.finditer(text))
+    quoted = _quoted(text) if matches and _DISCUSSED.search(text.casefold()) else b""
+    for match in matches:
+        if not (quoted and quoted[match.start()]):
+            yield Finding("marker", match.start(), match.end(), 0.9)
+
+
+def _with_lead_in(stretch: Stretch, text: str, spans: Sequence[Span]) -> tuple[int, int]:
+    """A coded stretch with the rest of its sentence in the same line, which says what to do with it."""
+    touched = [span for span in spans if span.start < stretch.end and stretch.start < span.end]
+    line_end = text.find("\n", stretch.end)
+    starts = [max(span.start, text.rfind("\n", 0, stretch.start) + 1) for span in touched]
+    ends = [min(span.end, line_end if line_end != -1 else len(text)) for span in touched]
+    return min([stretch.start, *starts]), max([stretch.end, *ends])
 
 
 def _quoted(text: str) -> bytearray:

@@ -1,27 +1,19 @@
-"""Private values: who can be reached, paid or impersonated with them. Names, places and dates are no matter here.
+"""Private values: who can be reached, paid or impersonated with them. Names and places are those of `names`.
 
-Finders look for values, in any language alike; the check makes verdicts of what they find. The finder here knows what
-has a form of its own: keys and tokens, international and Japanese numbers. `models.presidio_pii` knows the rest.
+Finders look for values, in any language alike; the check joins what they find. The finder here knows what has a form
+of its own or is called by its name: e-mail, bank accounts, licences, Japanese numbers; with `phones` phone numbers,
+with `credentials` keys and passwords. `models.presidio_pii` knows the rest: cards, IP addresses, wallets.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
-from grounding.values import Origin, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A private value of a text: its kind, span and a score from 0 to 1."""
-
-    kind: str
-    start: int
-    end: int
-    score: float
+from grounding.safety.credentials import secrets_in
+from grounding.safety.phones import phones_in
+from grounding.values import Finding, Origin
 
 
 class PiiFinder(Protocol):
@@ -29,30 +21,25 @@ class PiiFinder(Protocol):
     def version(self) -> str:
         """Changes whenever a text could be judged differently."""
 
-    def find(self, text: str) -> Sequence[Finding]:
+    def find(self, text: str, *, language: str) -> Sequence[Finding]:
         """Private values in any order; spans may overlap. Takes time linear in the text's length."""
 
 
 class PiiCheck:
-    """SafetyCheck named "pii": one verdict for each value, its kind as the reason."""
+    """SafetyCheck named "pii": one finding for each value."""
 
-    name = "pii"
     origins: frozenset[Origin] = frozenset({"question", "history", "passage", "answer"})
 
-    def __init__(self, finders: Sequence[PiiFinder], *, action: Literal["redact", "block"] = "redact") -> None:
+    def __init__(self, finders: Sequence[PiiFinder], *, name: str = "pii") -> None:
+        self.name = name
         self._finders = tuple(finders)
-        self._action = action
 
     @property
     def version(self) -> str:
-        return "+".join((f"1-{self._action}", *(finder.version for finder in self._finders)))
+        return "+".join(("2", *(finder.version for finder in self._finders)))
 
-    def check(self, text: str, *, part: str, origin: Origin, language: str) -> list[Verdict]:
-        found = [finding for finder in self._finders for finding in finder.find(text)]
-        return [
-            Verdict(self.name, part, self._action, finding.kind, finding.score, finding.start, finding.end)
-            for finding in _outermost(found)
-        ]
+    def find(self, text: str, *, origin: Origin, language: str) -> list[Finding]:
+        return _outermost([finding for finder in self._finders for finding in finder.find(text, language=language)])
 
 
 def _outermost(found: Sequence[Finding]) -> list[Finding]:
@@ -64,82 +51,133 @@ def _outermost(found: Sequence[Finding]) -> list[Finding]:
     return kept
 
 
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if code != ord("：")} | dict.fromkeys(
-    map(ord, "‐‑‒–—−"), "-"
-)
-_UNSPACED = re.compile(
-    r"[\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff1a\uff5f-\uffef\U00020000-\U0003ffff]"
-)
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "} | dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
+_UNSPACED = re.compile(r"[\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff5f-\uffef\U00020000-\U0003ffff]")
+_LONG_SIGN = re.compile(r"(?<=[0-9０-９])[ーｰ](?=[0-9０-９])")
+
+
+def narrow(text: str) -> str:
+    """The text, as long as before, with wide forms made narrow and all dashes alike."""
+    return _LONG_SIGN.sub("-", text).translate(_WIDE)
 
 
 def shadow(text: str) -> str:
-    """The text, as long as before, with wide forms made narrow and a space for each sign of a script without spaces.
+    """The narrow text, as long as before, with a space for each sign of a script without spaces, and for wide colons.
 
     So a value begins and ends at a word's edge in Japanese and Chinese text too, and nothing around it is taken in.
     """
-    return _UNSPACED.sub(" ", re.sub(r"(?<=[0-9０-９])ー(?=[0-9０-９])", "-", text).translate(_WIDE))
+    return _UNSPACED.sub(" ", narrow(text.replace("：", " ")))
 
 
-_TRUNK = r"(?:\(\d{1,4}\) ?)?"
-_JAPANESE_AREA = r"(?:\d-\d{4}|\d\d-\d{3,4}|\d{3}-\d{2,3}|\d{4}-\d{1,2})"
-# Where a pattern has parts of open length, each is bounded and begins with letters that are rare: linear time.
+_EMAIL = re.compile(
+    r"(?<![\w.!#$%&'*+/=?^`{|}~\-])[\w.!#$%&'*+/=?^`{|}~\-]{1,64}"
+    r"@(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@])"
+)
+_HEX = r"[0-9A-Fa-f]{2}"
+# Where a pattern has parts of open length, each is bounded and begins with signs that are rare: linear time.
 _PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
-    ("API_KEY", 1.0, re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")),
-    ("API_KEY", 1.0, re.compile(r"(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{30,255}(?![A-Za-z0-9])")),
-    ("API_KEY", 1.0, re.compile(r"(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{20,255}")),
-    ("API_KEY", 1.0, re.compile(r"(?<![A-Za-z0-9])glpat-[A-Za-z0-9_\-]{20,64}")),
-    ("API_KEY", 0.9, re.compile(r"(?<![A-Za-z0-9])[sprg]k[-_](?=[A-Za-z_\-]{0,255}\d)[A-Za-z0-9_\-]{20,255}")),
-    ("API_KEY", 1.0, re.compile(r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9\-]{10,255}")),
-    ("API_KEY", 1.0, re.compile(r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_\-]{35}(?![A-Za-z0-9_\-])")),
-    ("API_KEY", 1.0, re.compile(r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,64}(?![A-Za-z0-9])")),
-    ("API_KEY", 0.9, re.compile(r"(?<![A-Za-z0-9_\-])eyJ[\w\-]{10,4000}\.eyJ[\w\-]{10,4000}\.[\w\-]{10,1000}", re.A)),
-    ("API_KEY", 0.8, re.compile(r"(?<=[Bb]earer )(?=[A-Za-z._~+/\-]{0,255}\d)[A-Za-z0-9._~+/\-]{20,1000}={0,2}")),
-    ("PHONE_NUMBER", 0.9, re.compile(rf"(?<![\w+])\+[1-9]\d{{0,2}}[ \-./]?{_TRUNK}\d(?:[ \-./]?\d){{5,11}}(?![\w\-])")),
-    ("PHONE_NUMBER", 0.7, re.compile(r"(?<![\w.,+\-])(?:\(\d{3}\) ?|\d{3}[.\-])\d{3}[.\-]\d{4}(?=[^\w\-]|$|x\d)")),
-    ("PHONE_NUMBER", 0.8, re.compile(rf"(?<![\w+\-.])0{_JAPANESE_AREA}-\d{{3,4}}(?![\w\-])")),
-    ("PHONE_NUMBER", 0.8, re.compile(r"(?<![\w+\-.])\(?0\d{1,4}\)[ ]?\d{1,4}-\d{4}(?![\w\-])")),
-    ("PHONE_NUMBER", 0.7, re.compile(r"(?<![\w+\-.])0[5789]0\d{8}(?![\w\-])")),
-    ("MY_NUMBER", 0.9, re.compile(r"(?<![\w\-.])\d{4}([ \-]?)\d{4}\1\d{4}(?![\w\-])")),
-    ("POSTAL_CODE", 0.8, re.compile(r"〒[ ]?\d{3}-?\d{4}(?!\d)")),
+    ("MAC_ADDRESS", 0.9, re.compile(rf"(?<![\w:\-]){_HEX}([:\-])(?:{_HEX}\1){{4}}{_HEX}(?![\w:\-])")),
+    ("CRYPTO", 0.9, re.compile(r"(?<![\w\-.])0x[0-9A-Fa-f]{40}(?![\w\-])")),
+    ("US_SSN", 0.7, re.compile(r"(?<![\w\-.])(?!000|666)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w\-])")),
 )  # fmt: skip
-_POSTMARK = "〒"
+
+_IS = r"(?:[ ]?(?:is|was|are|are|no\.?|number|#|nr\.?|は|が|:|=|\.|第)){0,3}[ ]{0,3}"
+_WORD_BEFORE = r"(?<![A-Za-z])"
+
+
+def _named(names: str, value: str) -> re.Pattern[str]:
+    """What `value` matches, in group 1, if one of the names stands before it."""
+    return re.compile(rf"(?:{names}){_IS}({value})(?![A-Za-z0-9]|-\d)", re.IGNORECASE)
+
+
+_CODE = r"(?=[A-Z\-]{0,8}\d)[A-Z0-9](?:[ \-]?[A-Z0-9]){%s}"
+# Numbers without a form of their own: they have to be called by their names.
+_NAMED: tuple[tuple[str, float, re.Pattern[str]], ...] = (
+    ("US_SSN", 0.8, _named(
+        rf"{_WORD_BEFORE}(?:ssn|itin|social(?:[ ]security)?(?:[ ](?:number|no\.?|num))?)",
+        r"\d{3}[ \-.]?\d\d[ \-.]?\d{4}")),
+    ("DRIVER_LICENSE", 0.7, _named(
+        rf"{_WORD_BEFORE}(?:(?:driver|driving)(?:[’']?s)?[’']?[ ](?:licen[cs]e|permit)|licen[cs]e[ ](?:number|no\.?))"
+        r"(?:[ ](?:number|no\.?|id))?|(?:運転)?免許証?(?:の)?(?:番号)?", _CODE % "4,19")),
+    ("PASSPORT", 0.7, _named(
+        rf"{_WORD_BEFORE}passport(?:[ ](?:number|no\.?|id))?|パスポート(?:の)?(?:番号)?|旅券(?:の)?(?:番号)?",
+        r"(?=[A-Z]{0,2}\d)[A-Z0-9]{6,9}")),
+    ("POSTAL_CODE", 0.7, _named(
+        rf"{_WORD_BEFORE}(?:zip(?:[ \-]?code)?|post(?:al)?[ ]?code)",
+        r"\d{3,5}(?:[ \-]\d{2,4})?|[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2}|[A-Z]\d[A-Z][ ]?\d[A-Z]\d")),
+    ("POSTAL_CODE", 0.8, re.compile(r"(?:〒|郵便番号(?:は|が|:)?)[ ]{0,2}(\d{3}-?\d{4})(?![A-Za-z0-9\-])")),
+    ("BANK_ACCOUNT", 0.7, _named(
+        rf"{_WORD_BEFORE}(?:(?:bank[ ]|checking[ ]|savings[ ])?(?:account|acct\.?|a/c)(?:[ ](?:number|no\.?|num|#))"
+        r"|(?:bank|checking|savings)[ ]account|account[ ]?#|a/c)", r"\d(?:[ \-]?\d){6,16}")),
+    ("BANK_ACCOUNT", 0.7, _named(
+        rf"{_WORD_BEFORE}(?:sort[ ]code|routing(?:[ ](?:number|no\.?))?|aba(?:[ ]number)?)",
+        r"\d{2}-\d{2}-\d{2}|\d{6}|\d{9}")),
+    ("BANK_ACCOUNT", 0.8, re.compile(
+        r"(?:普通|当座|貯蓄|総合)(?:預金|口座)?[ 、,]{0,2}(?:口座)?(?:番号)?[ ]?(?:は|が|:|/)?[ ]{0,3}"
+        r"(\d{3}[ \-]?\d{4})(?![A-Za-z0-9\-])")),
+    ("BANK_ACCOUNT", 0.8, re.compile(
+        r"(?:口座(?:の)?番号|振込先|振り込み先)[ ]?(?:は|が|:|/)?[ ]{0,3}(\d{5,8})(?![A-Za-z0-9\-])")),
+    ("BANK_ACCOUNT", 0.8, re.compile(
+        r"記号[ ]?(?:は|:|/)?[ ]?(1\d{4}(?:-\d)?[ 、,\-]{0,2}(?:番号[ ]?(?:は|:|/)?[ ]?)?\d{2,8})(?!\d)")),
+)  # fmt: skip
+_HAS_NUMBER = re.compile(r"\d")
+
+_MY_NUMBER = re.compile(r"(?<![\w\-.])\d{4}([ \-]?)\d{4}\1\d{4}(?![\w\-])")
 _MY_NUMBER_IS_NAMED = re.compile(r"マイナンバー|個人番号|my ?number", re.IGNORECASE)
 _NAMED_WITHIN = 40
-_BEGIN_KEY = re.compile(r"-----BEGIN (?:[A-Z]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_END_KEY = re.compile(r"-----END (?:[A-Z]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_BODY = re.compile(r"[A-Za-z0-9+/=\s:,\-]*")
+
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ \-]?[A-Za-z0-9]){11,32}")
+# Source: the IBAN registry of SWIFT, ISO 13616.
+_IBAN_LENGTHS: Mapping[str, int] = {
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK",
+        21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HN HU LB NI PL SV", 29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC",
+        33: "RU",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
 
 
 class PiiRules:
-    """PiiFinder of API keys, tokens and private keys, of international and Japanese phone numbers, and of
-    Japanese postal codes and My Numbers."""
+    """PiiFinder of what has a form of its own or is called by its name: secrets, e-mail, IBANs and bank accounts,
+    licences and passports, social security numbers, MAC addresses, phone numbers, and the numbers of Japan."""
 
-    version = "rules-1"
+    version = "rules-2"
 
-    def find(self, text: str) -> list[Finding]:
-        plain = shadow(text)
-        # The postmark goes with the signs around it, and is half of what tells a postal code.
-        plain = "".join(_POSTMARK if sign == _POSTMARK else narrow for sign, narrow in zip(text, plain, strict=True))
-        found = list(_private_keys(plain))
-        for kind, score, pattern in _PATTERNS:
-            for match in pattern.finditer(plain):
-                if kind != "MY_NUMBER" or _is_my_number(
-                    match.group(), text[max(0, match.start() - _NAMED_WITHIN) : match.start()]
-                ):
-                    found.append(Finding(kind, match.start(), match.end(), score))
+    def find(self, text: str, *, language: str) -> list[Finding]:
+        close, plain = narrow(text), shadow(text)
+        found = list(secrets_in(plain, close))
+        if "@" in plain:
+            found += (Finding("EMAIL_ADDRESS", *match.span(), 1.0) for match in _EMAIL.finditer(plain))
+        if not _HAS_NUMBER.search(plain):
+            return found
+        found += (
+            Finding(kind, *m.span(), score) for kind, score, pattern in _PATTERNS for m in pattern.finditer(plain)
+        )
+        found += (Finding(kind, *m.span(1), score) for kind, score, pattern in _NAMED for m in pattern.finditer(close))
+        found += phones_in(close, plain)
+        found += (Finding("IBAN_CODE", *span, 1.0) for span in _ibans(plain))
+        for match in _MY_NUMBER.finditer(plain):
+            if _is_my_number(match.group(), close[max(0, match.start() - _NAMED_WITHIN) : match.start()]):
+                found.append(Finding("MY_NUMBER", *match.span(), 0.9))
         return found
 
 
-def _private_keys(text: str) -> Iterator[Finding]:
-    at = 0
-    while begin := _BEGIN_KEY.search(text, at):
-        body = _KEY_BODY.match(text, begin.end())
-        end = _END_KEY.search(text, begin.end())
-        following = _BEGIN_KEY.search(text, begin.end())
-        # A key that was cut off has no end of its own.
-        whole = end and (following is None or end.start() < following.start())
-        at = end.end() if end and whole else body.end() if body else begin.end()
-        yield Finding("PRIVATE_KEY", begin.start(), at, 1.0)
+def _ibans(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of what has an IBAN's length for its country, and its check digits."""
+    for match in _IBAN.finditer(text):
+        length = _IBAN_LENGTHS.get(match[0][:2].upper())
+        signs = [at for at in range(*match.span()) if text[at].isalnum()]
+        if length is None or len(signs) < length:
+            continue
+        end = signs[length - 1] + 1
+        code = "".join(text[at] for at in signs[:length]).upper()
+        whole = end == len(text) or not text[end].isalnum()
+        if whole and code.isascii() and int("".join(str(int(sign, 36)) for sign in code[4:] + code[:4])) % 97 == 1:
+            yield match.start(), end
 
 
 def _is_my_number(digits: str, before: str) -> bool:
