@@ -48,7 +48,7 @@ class Models:
         self._generators: dict[str, Generator] = {}
         self.extractor = plugins.entity_extractor(settings=settings)
         self.asked = RememberingExtractor(self.extractor)
-        self.checks = plugins.safety_checks(extractor=self.asked)
+        self.checks = plugins.safety_checks(extractor=self.asked, settings=settings)
         self.spelling = plugins.spelling(settings=settings)
         self.language_of = plugins.language_detector(settings=settings)
         self.rewriter = plugins.question_rewriter(settings=settings)
@@ -360,7 +360,7 @@ class Checks:
 
 def checks(settings: Settings, *, collection: str, key: str) -> Checks:
     """The checks as they would act on a question to this collection by the key of this name."""
-    found = plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings))
+    found = plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings), settings=settings)
     return Checks(
         Screen(found, Forgetful()),
         policy(settings.safety, collection=collection, key=key),

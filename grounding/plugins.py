@@ -144,19 +144,21 @@ def entity_extractor(*, settings: Settings) -> EntityExtractor:
     return _ByLanguage(made, otherwise=spacy)
 
 
-def safety_checks(*, extractor: EntityExtractor) -> tuple[SafetyCheck, ...]:
-    """All checks, in the order in which they are run; what follows from them is up to the policies."""
+def safety_checks(*, extractor: EntityExtractor, settings: Settings) -> tuple[SafetyCheck, ...]:
+    """All checks, in the order in which they are run; what follows from them is up to the policies. `extractor` is that
+    of the settings."""
     from grounding.models.presidio_pii import PresidioPii
     from grounding.safety.injection import InjectionCheck
     from grounding.safety.names import NameFinder
     from grounding.safety.pii import PiiCheck, PiiRules
     from grounding.safety.toxicity import ToxicityCheck
 
+    pipelines = ",".join(f"{language}:{name}" for language, name in sorted(settings.models.entities.items()))
     return (
         InjectionCheck(),
         ToxicityCheck(),
         PiiCheck([PiiRules(), PresidioPii()]),
-        PiiCheck([NameFinder(extractor)], name="names"),
+        PiiCheck([NameFinder(extractor, model=pipelines)], name="names"),
     )
 
 

@@ -10,7 +10,6 @@ INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e01ef]"
 )
-_TAGS = re.compile("[\U000e0020-\U000e007e]+")
 _SPACED = re.compile(r"(?<![\w'])[^\W\d_](?:[ .\-_*][^\W\d_]){2,40}(?![\w'])")
 _BETWEEN = re.compile(r"[ .\-_*]")
 _MASKED = re.compile(r"(?<![\w@$])(?=[\w@$!]{0,30}[^\W\d_])[\w@$!]{0,30}[013457@$!][\w@$!]{1,30}")
@@ -19,11 +18,6 @@ _WORD = re.compile(r"[a-zа-яёіјѕԁͱ-ώ]+")
 _LATIN = re.compile(r"[a-z]")
 _FOREIGN = re.compile(r"[а-яёіјѕԁͱ-ώ]")
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁкмтнвοαερυιντκ", "aeopcyxijsdkmthboaepuivtk")
-
-
-def hidden(text: str) -> str:
-    """What is written in the invisible tag characters of a text, as ASCII."""
-    return " ".join("".join(chr(ord(sign) - 0xE0000) for sign in run) for run in _TAGS.findall(text))
 
 
 def undisguised(text: str, *, words: Container[str]) -> str:

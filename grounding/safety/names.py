@@ -41,8 +41,8 @@ _JAPANESE = re.compile(r"[ぁ-ヿ㐀-鿿]")
 _KANA = re.compile(r"[ぁ-ヿ]")
 _ENDS_OF_WORDS = tuple(
     (
-        "ing ed ly tion tions sion sions ment ments ness able ible ance ances ence ences ity ities ive ives ous ful less "
-        "ship ships ware ism isms ist ists ology ologies ise ised ize ized mycin itis osis opathy"
+        "ing ed ly tion tions sion sions ment ments ness able ible ance ances ence ences ity ities ive ives ous ful "
+        "less ship ships ware ism isms ist ists ology ologies ise ised ize ized mycin itis osis opathy"
     ).split()
 )
 """How many ordinary words end, and few names."""

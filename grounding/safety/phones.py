@@ -46,7 +46,7 @@ _NAMED_BEFORE = re.compile(rf"{_NAMES}(?P<gap>[^\d\n]{{0,18}}\n?[ ]{{0,4}})\Z", 
 _NAMED_WITHIN = 50
 # What stands between "call" and a number: these words alone, or whatever ends in a word of place: "John at".
 _BETWEEN = re.compile(
-    r"(?:[^A-Za-z口注]{1,3}|(?<![A-Za-z])(?:me|us|him|her|them|you|numbers?|no|nr|is|was|at|on|to|the|a|an|my|our|his|her"
+    r"(?:[^A-Za-z口注]{1,3}+|(?<![A-Za-z])(?:me|us|him|her|them|you|numbers?|no|nr|is|was|at|on|to|the|a|an|my|our|his|her"
     r"|their|your|this|that|line|home|work|office|cell|mobile|phone|back|please|number|dial|toll|free|now|or|and|fax|tel"
     r"|e|us|uk|new|old|current|registered|contact|call)(?![A-Za-z])){0,12}\Z"
     r"|.{0,20}(?<![A-Za-z])(?:at|on|under|via|is)[ :]{1,3}\Z",

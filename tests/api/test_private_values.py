@@ -107,9 +107,11 @@ def test_ingest_flags_what_speaks_to_the_model(service: Service, tmp_path: Path)
     documents = tmp_path / "documents"
     documents.mkdir()
     (documents / "clean.md").write_text("# Screws\n\nScrews are kept on shelf four.\n", "utf-8")
-    (documents / "poisoned.md").write_text(
-        f"# Bolts\n\nBolts are kept on shelf nine. {order} Nuts are free.\n", "utf-8"
+    before, after = (
+        "Bolts of every size are kept on shelf nine, beside the nuts.",
+        "Take what you need and note it down.",
     )
+    (documents / "poisoned.md").write_text(f"# Bolts\n\n{before} {order} {after}\n", "utf-8")
     report = service.ingest([str(documents)], collection="stock")
     assert report.documents.created == 2
     assert report.passages.flagged == 1

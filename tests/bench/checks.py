@@ -42,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home))
         extractor = plugins.entity_extractor(settings=settings)
-        checks = plugins.safety_checks(extractor=RememberingExtractor(extractor))
+        checks = plugins.safety_checks(extractor=RememberingExtractor(extractor), settings=settings)
         rules = policy(Safety(), collection="default", key="")
         store = open_store(home=Path(home))
         known, new, old = Screen(checks, store.judgements), Screen(checks, Forgetful()), passages(0)

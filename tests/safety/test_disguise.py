@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grounding.safety.disguise import hidden, undisguised
+from grounding.safety.disguise import undisguised
 
 WORDS = frozenset({"ignore", "hate", "system"})
 
@@ -31,14 +31,8 @@ def test_undisguised(text: str, plain: str) -> None:
     assert undisguised(text, words=WORDS) == plain
 
 
-def test_hidden_text_is_read() -> None:
-    assert hidden("see" + "".join(chr(0xE0000 + ord(sign)) for sign in "do it") + " here") == "do it"
-    assert hidden("nothing") == ""
-
-
 @settings(max_examples=150, deadline=None)
 @given(text=st.text(max_size=60))
 def test_any_text(text: str) -> None:
     plain = undisguised(text, words=WORDS)
     assert "\u200b" not in plain
-    assert isinstance(hidden(text), str)

@@ -26,8 +26,9 @@ with warnings.catch_warnings():
 WORST_STARS = 2
 """Of what may repeat side by side: 2 is quadratic, which texts of bounded length bear and the test of time judges; 11
 and more is exponential."""
-LONG = 4_000
-SECONDS = 1.0
+LONG = 3_000
+SECONDS = 0.5
+"""Of one expression over one text, at most: quadratic time takes some 0.05 on a text so long, cubic minutes."""
 
 
 def modules() -> list[ModuleType]:
@@ -75,8 +76,8 @@ def hostile(pattern: re.Pattern[str]) -> list[str]:
     words = sorted(set(re.findall(r"[^\W\d_]{2,}", pattern.pattern)), key=len, reverse=True)[:5]
     pieces = [
         *words,
-        *(f"{word} " for word in words[:3]),
-        " ".join(words[:8]) + " ",
+        " ".join(words) + " ",
+        *(f"{word} " for word in words[:2]),
         " ",
         "a",
         "a ",
@@ -84,11 +85,10 @@ def hostile(pattern: re.Pattern[str]) -> list[str]:
         "1 ",
         "\n",
         "<",
-        "(",
         "*",
         "。",
     ]
-    return [(piece * (LONG // len(piece) + 1))[:LONG] + tail for piece in pieces for tail in ("", "\0")]
+    return [(piece * (LONG // len(piece) + 1))[:LONG] + "\0" for piece in pieces if piece.strip(" ") or piece == " "]
 
 
 def test_the_tools_find_what_they_are_for() -> None:
@@ -106,9 +106,8 @@ def test_no_expression_repeats_what_repeats(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PATTERNS))
 def test_no_text_keeps_an_expression_busy(name: str) -> None:
     pattern = PATTERNS[name]
-    began = time.process_time()
-    texts = hostile(pattern)
-    for text in texts:
+    for text in hostile(pattern):
+        began = time.process_time()
         for _ in zip(range(50), pattern.finditer(text), strict=False):
             pass
-        assert time.process_time() - began < SECONDS * len(texts) / 4, text[:40]
+        assert time.process_time() - began < SECONDS, text[:40]
