@@ -29,6 +29,8 @@ _CONCEALED_THRESHOLD = 0.25
 _TOGETHER = 2
 """Sentences of a passage whose signs add up: an order may need two. A question is judged as a whole beside."""
 _LEARNED = "learned"
+_FEWEST_WORDS, _FEWEST_SIGNS = 4, 8
+"""Of a sentence of a document that the model may speak of: words, or signs of a script without spaces."""
 _UNLIKELY = -2.0
 """Log-odds under which the model says nothing: weak hints would add up with those of the rules."""
 _QUESTIONS = (0, 24)
@@ -483,7 +485,7 @@ class InjectionCheck:
 
     def __init__(self, model: Path = MODEL) -> None:
         self._model = LinearModel.load(model)
-        self.version = f"2-{self._model.version}"
+        self.version = f"3-{self._model.version}"
 
     def find(self, text: str, *, origin: Origin, language: str) -> list[Finding]:
         findings = list(_blocks(text))
@@ -541,10 +543,18 @@ class InjectionCheck:
         """How likely the model finds it, 0 to 1; 0.5 is where its threshold was set. 0 for what it cannot judge."""
         found = buckets(sentence)
         head, fewest = _QUESTIONS if origin == "question" else _DOCUMENTS
-        if len(found) < fewest:
+        if len(found) < fewest or (origin != "question" and _is_scrap(sentence)):
             return 0.0
         score = self._model.scores(found)[head]
         return 1.0 / (1.0 + math.exp(-score)) if score > _UNLIKELY else 0.0
+
+
+def _is_scrap(sentence: str) -> bool:
+    """Whether it is too short for an order: a field of a table and its value."""
+    words = [word for word in sentence.split() if any(sign.isalpha() for sign in word)]
+    return (
+        len(words) < _FEWEST_WORDS and sum(sign.isalpha() and not sign.isascii() for sign in sentence) < _FEWEST_SIGNS
+    )
 
 
 def _read(text: str, language: str) -> _Reading:

@@ -295,3 +295,10 @@ def test_the_version_names_the_model(tmp_path: Path) -> None:
     (tmp_path / "other.npz").write_bytes(b"no model")
     with pytest.raises(ValueError, match="pickle"):
         InjectionCheck(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    "field", ["email: galway@sallowford.example", "weight_kg: 0.9", "担当: 総務", "url: https://a.example/b"]
+)
+def test_a_field_and_its_value_are_no_order(field: str) -> None:
+    assert InjectionCheck().find(f"id: 7\n{field}\ncity: Galway\n", origin="passage", language="en") == []
