@@ -101,7 +101,7 @@ def test_the_quotes_stand_out_in_their_passages(page: Page) -> None:
 
 
 def test_a_follow_up_shows_which_form_found_what(page: Page, tmp_path: Path) -> None:
-    page.get_by_role("link", name="And what is it in Tokyo?").click()
+    page.get_by_role("link", name="And what is it in <LOCATION_1>?").click()
     expect(page.locator("#question")).to_contain_text("hotel limit for a night")
     for leg in ("dense", "lexical"):
         for form in ("as asked", "stand-alone"):
