@@ -187,12 +187,9 @@ class Vault:
     def publish_named(self, text: str, *, may: Callable[[str], bool]) -> list[tuple[str, str]]:
         """(kind, value) of those values, of kinds that may be published, which this text says in any case and width:
         they are hidden no more. A placeholder that stands for one is still restored."""
-        folded = _folded(text)
-        said = [
-            (kind, value)
-            for kind, value in self._placeholders
-            if may(kind) and _occurrences(_folded(value)).search(folded)
-        ]
+        names = [(kind, value) for kind, value in self._placeholders if may(kind)]
+        folded = _folded(text) if names else ""
+        said = [(kind, value) for kind, value in names if _occurrences(_folded(value)).search(folded)]
         self._open.update(value for _, value in said)
         return said
 
