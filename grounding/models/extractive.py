@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grounding.history import content_terms
+from grounding import history
 from grounding.ports import Embedder
+from grounding.safety.policy import PLACEHOLDER, REMOVED
 from grounding.segment import sentences
 from grounding.values import Chunk, Evidence, Prompt, Question, Usage
 
@@ -132,7 +133,7 @@ def _candidates(number: int, item: Evidence) -> list[_Candidate]:
     whole = frozenset(content_terms(passage.text)) | heading_terms
     found: list[_Candidate] = []
     for span in sentences(passage.text):
-        text = passage.text[span.start : span.end]
+        text = passage.text[span.start : span.end].replace(REMOVED, "").strip()
         if text.startswith("#"):
             continue
         while (lead := _LEAD.match(text)) and lead.end() < len(text):
@@ -145,6 +146,11 @@ def _candidates(number: int, item: Evidence) -> list[_Candidate]:
         line = passage.text[passage.text.rfind("\n", 0, span.start) + 1 : span.end]
         found.append(_Candidate(number, text, terms, heading_terms, whole, context, line.lstrip().startswith(">")))
     return found
+
+
+def content_terms(text: str) -> list[str]:
+    """The terms of a text that say something. A placeholder is one term, and not the words that it is made of."""
+    return history.content_terms(PLACEHOLDER.sub(lambda match: match[0].strip("<>").replace("_", ""), text))
 
 
 def _weights(question: Question, candidates: Sequence[_Candidate]) -> dict[str, float]:

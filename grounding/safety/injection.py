@@ -13,6 +13,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from grounding.safety.concealed import Stretch, concealed
@@ -29,6 +30,8 @@ _CONCEALED_THRESHOLD = 0.25
 _TOGETHER = 2
 """Sentences of a passage whose signs add up: an order may need two. A question is judged as a whole beside."""
 _LEARNED = "learned"
+_FEW_BETWEEN = 2
+"""Sentences between two orders that go with them."""
 _FEWEST_WORDS, _FEWEST_SIGNS = 4, 8
 """Of a sentence of a document that the model may speak of: words, or signs of a script without spaces."""
 _UNLIKELY = -2.0
@@ -485,7 +488,7 @@ class InjectionCheck:
 
     def __init__(self, model: Path = MODEL) -> None:
         self._model = LinearModel.load(model)
-        self.version = f"3-{self._model.version}"
+        self.version = f"4-{self._model.version}"
 
     def find(self, text: str, *, origin: Origin, language: str) -> list[Finding]:
         findings = list(_blocks(text))
@@ -502,6 +505,8 @@ class InjectionCheck:
         reading = _read(seen, language)
         findings += [Finding("hidden", *_with_lead_in(stretch, seen, reading.spans), score) for stretch, score in coded]
         guilty = _guilty(self._weigh(reading, origin), width=len(reading.spans) if origin == "question" else _TOGETHER)
+        if origin != "question":
+            findings += _between(sorted(guilty), reading)
         for at, (weights, score) in guilty.items():
             span = reading.spans[at]
             findings.append(Finding(_weightiest(weights), span.start, span.end, round(score, 3)))
@@ -599,6 +604,19 @@ def _guilty(weighed: Sequence[dict[str, float]], *, width: int) -> dict[int, tup
         if (score := _together(merged.values())) >= _THRESHOLD:
             guilty |= {at: (weighed[at], score) for at in window if weighed[at]}
     return guilty
+
+
+def _between(guilty: Sequence[int], reading: _Reading) -> list[Finding]:
+    """Sentences of one paragraph that stand between two orders, with few others: what they are given out with, such as
+    the very thing to say, is cut out with them."""
+    found: list[Finding] = []
+    for before, after in pairwise(guilty):
+        first, last = reading.spans[before], reading.spans[after]
+        if after - before <= _FEW_BETWEEN + 1 and "\n" not in reading.text[first.end : last.start].strip(" "):
+            found += [
+                Finding("addressed", span.start, span.end, _THRESHOLD) for span in reading.spans[before + 1 : after]
+            ]
+    return found
 
 
 def _weightiest(weights: dict[str, float]) -> str:

@@ -38,7 +38,7 @@ INJECTION: tuple[InjectionAction, ...] = get_args(InjectionAction)
 UNSUPPORTED: tuple[UnsupportedAction, ...] = get_args(UnsupportedAction)
 
 _SEVERITY: tuple[Action, ...] = ("allow", "redact", "drop", "block")
-_PLACEHOLDER = re.compile(r"<(?P<kind>[A-Z][A-Z0-9_]{0,40})_(?P<number>[0-9]{1,9})>")
+PLACEHOLDER = re.compile(r"<(?P<kind>[A-Z][A-Z0-9_]{0,40})_(?P<number>[0-9]{1,9})>")
 _KINDS = "|".join((*PRIVATE_KINDS, "TEXT", "PRIVATE"))
 _PLACEHOLDER_LIKE = re.compile(
     r"(?:\\?<|＜|‹|〈|&lt;) ?(?P<kind>[A-Za-z](?:[A-Za-z0-9]|\\?[_ ](?=[A-Za-z0-9])){0,60}?)"
@@ -163,7 +163,7 @@ class Vault:
         self._counts: dict[str, int] = {}
         self._open: set[str] = set()
         for placeholder, value in (values or {}).items():
-            if match := _PLACEHOLDER.fullmatch(placeholder):
+            if match := PLACEHOLDER.fullmatch(placeholder):
                 self._placeholders.setdefault((match["kind"], value), placeholder)
                 self._values[placeholder] = value
                 self._counts[match["kind"]] = max(self._counts.get(match["kind"], 0), int(match["number"]))
@@ -195,7 +195,7 @@ class Vault:
 
     def show_published(self, text: str) -> str:
         """The text with values in place of placeholders that hide nothing any more."""
-        return _PLACEHOLDER.sub(
+        return PLACEHOLDER.sub(
             lambda match: value if (value := self._values.get(match[0])) in self._open and value else match[0], text
         )
 
@@ -220,7 +220,7 @@ class Vault:
 
     def values_in(self, text: str) -> dict[str, str]:
         """The values of the placeholders that a text carries."""
-        return {match[0]: self._values[match[0]] for match in _PLACEHOLDER.finditer(text) if match[0] in self._values}
+        return {match[0]: self._values[match[0]] for match in PLACEHOLDER.finditer(text) if match[0] in self._values}
 
 
 def _as_placeholder(match: re.Match[str]) -> str:

@@ -103,3 +103,23 @@ def test_questions_and_headings_are_no_answers(generator: ExtractiveGenerator) -
 def test_without_evidence_there_is_no_answer(generator: ExtractiveGenerator) -> None:
     none: tuple[Evidence, ...] = ()
     assert generator.scored(Question("Why?", "Why?", "Why?", "en"), none) == []
+
+
+def chosen(generator: ExtractiveGenerator, text: str, said: str) -> list[str]:
+    question = Question(text, text, text, "en")
+    return [candidate.text for candidate in generator.choose(question, evidence(passage(1, said)))]
+
+
+def test_a_placeholder_is_not_the_words_that_it_is_made_of(generator: ExtractiveGenerator) -> None:
+    assert (
+        chosen(generator, "What is the telephone number of the harbour master?", "desk: <PHONE_NUMBER_1> is free") == []
+    )
+    asked = "Which desk has the extension <PHONE_NUMBER_1>?"
+    assert chosen(generator, asked, "Desk nine has the extension <PHONE_NUMBER_1>.")
+
+
+def test_the_mark_of_what_was_cut_out_is_not_quoted(generator: ExtractiveGenerator) -> None:
+    said = "[…] […] Employees in Japan may carry over ten days."
+    assert chosen(generator, "How many days may employees in Japan carry over?", said) == [
+        "Employees in Japan may carry over ten days."
+    ]
