@@ -231,8 +231,11 @@ def _load(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        origin = origins.get(name) or origins.get(name.rsplit(".", 1)[0]) or "settings"
-        raise ConfigurationError(f"{origin}: {name}: {first['msg']} (got {str(first['input'])[:80]!r})") from None
+        parts = name.split(".")
+        above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        origin = next((origins[each] for each in above if each in origins), "settings")
+        said = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigurationError(f"{origin}: {name}: {said} (got {str(first['input'])[:80]!r})") from None
 
 
 def _read_toml(file: Path) -> dict[str, object]:

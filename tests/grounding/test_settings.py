@@ -64,3 +64,26 @@ def test_entity_pipelines_are_set_by_language(tmp_path: Path) -> None:
 def test_setting_one_language_keeps_the_pipelines_of_the_others(tmp_path: Path) -> None:
     found = settings.load(env(tmp_path, MODELS__ENTITIES__EN="builtin", MODELS__ENTITIES__FR="fr_core_news_sm"))
     assert found.models.entities == {"en": "builtin", "ja": "ja_ginza", "fr": "fr_core_news_sm"}
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (
+            '[safety.collections.hr]\npresets = "off"\n',
+            r"grounding\.toml: safety\.collections\.hr\.presets: unknown setting",
+        ),
+        ('[safety.keys.kiosk]\npreset = "lax"\n', r"grounding\.toml: safety\.keys\.kiosk\.preset: .*'off', 'balanced'"),
+        ('[safety.pii]\nPHONE = "allow"\n', r"grounding\.toml: safety\.pii: .*did you mean PHONE_NUMBER"),
+    ],
+)
+def test_a_wrong_rule_of_safety_is_named(tmp_path: Path, written: str, says: str) -> None:
+    (tmp_path / "grounding.toml").write_text(written, "utf-8")
+    with pytest.raises(ConfigurationError, match=says):
+        settings.load(env(tmp_path))
+
+
+def test_kinds_of_private_values_are_set_in_the_file_and_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "grounding.toml").write_text('[safety.pii]\nemail_address = "allow"\n', "utf-8")
+    found = settings.load(env(tmp_path, SAFETY__PII__PHONE_NUMBER="block"))
+    assert found.safety.pii == {"EMAIL_ADDRESS": "allow", "PHONE_NUMBER": "block"}
