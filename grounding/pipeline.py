@@ -419,7 +419,9 @@ class Grounder:
     def _hidden(self, turn: _Turn) -> Question:
         """The question with placeholders for private values in each of its forms."""
         names = tuple(replace(name, text=turn.vault.hide_name(name.text)) for name in turn.question.entities)
-        return replace(_reworded(turn.question, turn.vault.hide), entities=names)
+        hidden = replace(_reworded(turn.question, turn.vault.hide), entities=names)
+        # As it was typed, a value may be written with signs between that the checks, which read it clean, never saw.
+        return hidden if hidden.clean == turn.question.clean else replace(hidden, raw=hidden.clean)
 
     def _redacted(self, passage: Passage, turn: _Turn) -> Passage:
         """The passage as the model may see it; a title that speaks to the model is left out."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from grounding.safety.credentials import secrets_in
@@ -36,10 +37,28 @@ class PiiCheck:
 
     @property
     def version(self) -> str:
-        return "+".join(("2", *(finder.version for finder in self._finders)))
+        return "+".join(("3", *(finder.version for finder in self._finders)))
 
     def find(self, text: str, *, origin: Origin, language: str) -> list[Finding]:
-        return _outermost([finding for finder in self._finders for finding in finder.find(text, language=language)])
+        plain, places = _legible(text)
+        found = _outermost([finding for finder in self._finders for finding in finder.find(plain, language=language)])
+        if not places:
+            return found
+        return [replace(each, start=places[each.start], end=places[each.end - 1] + 1) for each in found]
+
+
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f", " "))
+
+
+def _legible(text: str) -> tuple[str, list[int]]:
+    """The text as a reader sees it, without signs that have no width, and where each of its characters stands in the
+    text; no places where they are the same."""
+    spaced = text.translate(_SPACES)
+    if not _INVISIBLE.search(spaced):
+        return spaced, []
+    places = [at for at, sign in enumerate(spaced) if not _INVISIBLE.match(sign)]
+    return "".join(spaced[at] for at in places), places
 
 
 def _outermost(found: Sequence[Finding]) -> list[Finding]:

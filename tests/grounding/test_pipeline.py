@@ -417,3 +417,15 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_recorded(ask: Ask, e
     with pytest.raises(error):
         setup.grounder.answer(ask)
     assert setup.memory.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "written", ["ada\u200b@exam\u00adple.org", "ada@example.org\u00a0", "  ada@example.org", "ada@\u2060example.org"]
+)
+def test_no_record_keeps_a_value_as_it_was_typed(written: str) -> None:
+    setup = Setup("x", checks=[WordCheck("pii", "ada@example.org", ANYWHERE)])
+    setup.grounder.search(Ask(f"I am {written}. May I carry over days in Japan?"))
+    (recorded,) = setup.memory.exchanges
+    assert recorded.question.clean.startswith("I am <EMAIL_ADDRESS_1>")
+    visible = "".join(sign for sign in repr(recorded.question) if sign.isascii() and sign.isprintable())
+    assert "ple.org" not in visible.replace("\\u200b", "").replace("\\xad", "").replace("\\u2060", "")

@@ -258,3 +258,20 @@ def test_no_socket_is_opened() -> None:
     PiiCheck([PiiRules(), PresidioPii()]).find(text, origin="question", language="en")
     watching = False
     assert opened == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ada@exam\u00adple.org",
+        "ada\u200b@example.org",
+        "a\u2060da@example.org",
+        "+1 212\u00a0555\u00a01234",
+        "+1\u202f212\u2009555\u20091234",
+    ],
+)
+def test_a_value_is_found_whole_through_signs_that_nobody_sees(value: str) -> None:
+    check = PiiCheck([PiiRules(), PresidioPii()])
+    text = f"\u200bWrite to {value}, please."
+    (found,) = check.find(text, origin="passage", language="en")
+    assert text[found.start : found.end] == value
