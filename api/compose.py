@@ -20,7 +20,9 @@ from grounding.evaluation.measure import Unrecorded
 from grounding.models.batching import QueryCache, shared
 from grounding.models.remembering import RememberingExtractor
 from grounding.pipeline import Grounder
-from grounding.ports import Embedder, Generator, Recorder, SafetyCheck
+from grounding.ports import Embedder, Generator, Recorder, Route, SafetyCheck
+from grounding.prompt import BuiltIn
+from grounding.routing import Alone
 from grounding.safety.policy import Policy, Vault, policy, redact, worst
 from grounding.safety.screen import Forgetful, Screen
 from grounding.settings import Settings
@@ -94,6 +96,10 @@ class Models:
             if name not in self._generators:
                 self._generators[name] = plugins.generator(name, settings=self._settings, embedder=embedder)
             return self._generators[name]
+
+    def route(self, name: str) -> Route:
+        """The way to an answer by this name. Raises as `generator`."""
+        return Alone(self.generator(name))
 
     def _embedder(self, name: str) -> Embedder:
         with self._lock:
@@ -392,7 +398,8 @@ def _grounder(settings: Settings, store: Store, models: Models, *, recorder: Rec
         judgements=store.judgements,
         spelling=models.spelling,
         language_of=models.language_of,
-        generator=models.generator,
+        route=models.route,
+        prompts=BuiltIn(),
         rewriter=models.rewriter,
         reranker=models.reranker,
         polisher=models.polisher,

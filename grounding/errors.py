@@ -8,6 +8,7 @@ GroundingError
 │   └── EmbedderChanged     the collection holds vectors of another embedder than those it was asked with
 ├── NotAuthenticated        no key, or one that is not valid
 ├── NotAllowed              the key is valid and lacks the scope or the collection
+├── RateLimited             more requests, tokens or money than the key may have now; says when to come back
 ├── MissingDependency       an optional package is not installed; says the command that installs it
 ├── ModelError              a model cannot be loaded, failed its hash check, or answered nonsense
 │   └── GeneratorFailed     the language model failed or did not answer in time
@@ -57,6 +58,16 @@ class NotAllowed(GroundingError):
     code = "not_allowed"
 
 
+class RateLimited(GroundingError):
+    """`retry_after`: seconds after which the same request may pass."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
 class MissingDependency(GroundingError):
     """An optional package is missing; `package` is what to install."""
 
@@ -73,7 +84,18 @@ class ModelError(GroundingError):
 
 
 class GeneratorFailed(ModelError):
+    """`reason` is a stable word ("timeout", "http_429", "connection", "cut", "invalid", "failed"). `passing`: the same
+    call may succeed in a moment, after `retry_after` seconds where the provider says so."""
+
     code = "generator_failed"
+
+    def __init__(
+        self, message: str, *, reason: str = "failed", passing: bool = False, retry_after: float | None = None
+    ) -> None:
+        self.reason = reason
+        self.passing = passing
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class StoreError(GroundingError):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Generator as Generating
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,35 +16,37 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from grounding import history, postprocess, preprocess, prompt, refusals, retrieve
-from grounding.errors import GroundingError, InvalidRequest, NotFound
+from grounding.errors import GeneratorFailed, GroundingError, InvalidRequest, NotFound
 from grounding.filters import Filter, as_json, both, parse, readable_by
 from grounding.ports import (
     Conversations,
     Corpus,
     Embedder,
     EntityExtractor,
-    Generator,
     Judgements,
     Polisher,
+    Prompts,
     QuestionRewriter,
     Recorder,
     Reranker,
+    Route,
     SafetyCheck,
     SpellingCorrector,
 )
 from grounding.safety.policy import Policy, Vault, policy, redact, worst
 from grounding.safety.screen import Part, Screen
 from grounding.settings import Settings
+from grounding.stopping import Stop
 from grounding.tracing import Trace
 from grounding.values import (
     Answer,
-    Chunk,
     Citation,
     Dropped,
     Evidence,
     Exchange,
     Fingerprint,
     Message,
+    ModelCall,
     Outcome,
     Passage,
     Prompt,
@@ -55,14 +58,18 @@ from grounding.values import (
 )
 
 Kind: TypeAlias = Literal["search", "ground", "chat"]
+GONE = "closed by the client"
+"""The error of a record whose caller went away."""
+
 ExchangeOutcome: TypeAlias = Outcome | Literal["ready", "no_evidence", "found", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a caller wants to know. `history` is for callers who keep their own; with a `conversation_id`, it is
-    read from the store. `caller` is who asks, `key` the name of their key, by which there may be rules of safety.
-    `groups` are those that the caller belongs to; None may read everything."""
+    read from the store. `instructions` are the calling application's, added to those of the prompt. `caller` is who
+    asks, `key` the name of their key, by which there may be rules of safety, `user` whom they ask for. `groups` are
+    those that the caller belongs to; None may read everything. Once `stop` is said, nobody waits for the answer."""
 
     text: str
     collection: str = "default"
@@ -71,8 +78,11 @@ class Ask:
     conversation_id: str | None = None
     history: tuple[Turn, ...] = ()
     generator: str | None = None
+    instructions: str = ""
     caller: str = ""
     key: str = ""
+    user: str = ""
+    stop: Stop = field(default_factory=Stop, compare=False)
     groups: frozenset[str] | None = None
 
     @property
@@ -129,9 +139,24 @@ class _Turn:
     messages: tuple[Message, ...] = ()
     change: int = 0
     generations: tuple[str, ...] = ()
-    usage: Usage = field(default_factory=Usage)
+    instructions: str = ""
+    calls: list[ModelCall] = field(default_factory=list)
     generator: str = ""
     answering: bool = False
+    assembler: postprocess.Assembler | None = None
+
+    @property
+    def answered_by(self) -> str:
+        """The generator that was called last for the answer."""
+        return next((call.generator for call in reversed(self.calls) if call.purpose == "answer"), self.generator)
+
+    @property
+    def usage(self) -> Usage:
+        return sum((call.usage for call in self.calls), Usage())
+
+    @property
+    def shown(self) -> Answer | None:
+        return self.assembler.answer() if self.assembler and self.answering else None
 
     @property
     def used(self) -> tuple[Evidence, ...]:
@@ -156,7 +181,8 @@ class Grounder:
         judgements: Judgements,
         spelling: SpellingCorrector,
         language_of: Callable[[str], str],
-        generator: Callable[[str], Generator],
+        route: Callable[[str], Route],
+        prompts: Prompts,
         rewriter: QuestionRewriter | None = None,
         reranker: Reranker | None = None,
         polisher: Polisher | None = None,
@@ -170,7 +196,8 @@ class Grounder:
         self._screen = Screen(checks, judgements)
         self._spelling = spelling
         self._language_of = language_of
-        self._generator = generator
+        self._route = route
+        self._prompts = prompts
         self._rewriter = rewriter
         self._reranker = reranker
         self._polisher = polisher
@@ -193,35 +220,37 @@ class Grounder:
 
     def answer(self, ask: Ask) -> Exchange:
         """All ten steps: a grounded answer, or an honest refusal or abstention."""
-        for event in self.stream(ask):
+        for event in self.stream(ask, live=False):
             if isinstance(event, Done):
                 return event.exchange
-        raise AssertionError("a stream ends with Done")
+        raise GeneratorFailed("nobody waited for the answer any more", reason="stopped")
 
-    def stream(self, ask: Ask) -> Iterator[Event]:
+    def stream(self, ask: Ask, *, live: bool = True) -> Generating[Event, None, None]:
         """The same as events: the evidence, then verified sentences with their citations, then the Exchange.
 
-        Nothing is shown before a first citation holds. Closed early, it stops the model and records what there was.
+        Nothing is shown before a first citation holds. Closed early, or stopped, it stops the model and records what
+        there was. If not `live`, nobody sees an event before the last one, so that another model may begin anew at any
+        time: the text of the last event's answer holds, and that of deltas may not.
         """
         corpus, turn = self._begin("chat", ask)
-        assembler: postprocess.Assembler | None = None
         try:
             if answer := self._prepare(turn, corpus):
                 yield Delta(answer.text)
             else:
-                assembler = self._assembler(turn, corpus)
                 yield EvidenceFound(turn.used)
-                yield from self._generate(turn, assembler)
+                assembler = yield from self._generate(turn, corpus, live=live)
+                if ask.stop.said:
+                    self._finish(turn, outcome="partial", answer=turn.shown, error=GONE)
+                    return
                 answer = self._conclude(turn, assembler)
                 if answer.outcome in ("abstained", "refused"):
                     yield Delta(answer.text)
                     yield from (Cited(citation) for citation in answer.citations)
         except GeneratorExit:
-            shown = assembler.answer() if assembler else None
-            self._finish(turn, outcome="partial", answer=shown, error="closed by the client")
+            self._finish(turn, outcome="partial", answer=turn.shown, error=GONE)
             raise
         except GroundingError as error:
-            self._finish(turn, outcome="failed", error=f"{error.code}: {error}")
+            self._finish(turn, outcome="failed", answer=turn.shown, error=f"{error.code}: {error}")
             raise
         yield Done(self._finish(turn, outcome=answer.outcome, answer=answer))
 
@@ -315,13 +344,12 @@ class Grounder:
         shown placeholders for private values."""
         with turn.trace.step("rewrite") as facts:
             facts["rewriter"] = rewriter.name
-            try:
-                rewritten = rewriter.rewrite(turn.vault.hide(turn.question.clean), turn.history)
-            except GroundingError as error:
-                facts["failed"] = error.code
-                return
-            facts["rewritten"] = rewritten is not None
-            turn.question = replace(turn.question, rewritten=rewritten and turn.vault.restore(rewritten))
+            found = rewriter.rewrite(turn.vault.hide(turn.question.clean), turn.history)
+            if found.call is not None:
+                turn.calls.append(found.call)
+                facts["outcome"] = found.call.outcome
+            facts["rewritten"] = found.text is not None
+            turn.question = replace(turn.question, rewritten=found.text and turn.vault.restore(found.text))
 
     def _learn_private_values(self, turn: _Turn, text: str) -> None:
         """Records are to get placeholders for private values of this text, too."""
@@ -406,6 +434,8 @@ class Grounder:
         with turn.trace.step("compose") as facts:
             turn.prompt, dropped = prompt.compose(
                 self._hidden(turn),
+                template=self._prompts.template(collection=turn.ask.collection, language=turn.question.language),
+                instructions=self._instructions(turn),
                 evidence=[replace(item, passage=self._redacted(item.passage, turn)) for item in turn.used],
                 history=turn.history,
                 budget=self._settings.prompting.budget_tokens,
@@ -415,6 +445,16 @@ class Grounder:
             turn.dropped += dropped
             turn.messages = prompt.render(turn.prompt)
             facts["tokens"], facts["passages"] = turn.prompt.tokens, len(turn.prompt.evidence)
+
+    def _instructions(self, turn: _Turn) -> str:
+        """What the calling application adds to the prompt, with placeholders for private values."""
+        if not (text := turn.ask.instructions):
+            return ""
+        verdicts = self._screen.judge(
+            text, part="instructions", origin="history", language=turn.question.language, policy=turn.policy
+        )
+        turn.verdicts += verdicts
+        return turn.vault.hide(redact(text, verdicts, turn.vault))
 
     def _hidden(self, turn: _Turn) -> Question:
         """The question with placeholders for private values in each of its forms."""
@@ -447,35 +487,51 @@ class Grounder:
             said=f"{turn.question.raw}\n{turn.question.clean}",
         )
 
-    def _generate(self, turn: _Turn, assembler: postprocess.Assembler) -> Iterator[Event]:
+    def _generate(self, turn: _Turn, corpus: Corpus, *, live: bool) -> Generating[Event, None, postprocess.Assembler]:
         """8 generate and 9 postprocess, interleaved: each sentence is verified and screened before it is shown."""
         assert turn.prompt is not None
+        assembler = turn.assembler = self._assembler(turn, corpus)
         if not turn.prompt.evidence:
-            return
-        generator = self._generator(turn.ask.generator or self._settings.models.generator)
-        turn.generator = generator.name
+            return assembler
+        route = self._route(turn.ask.generator or self._settings.models.generator)
+        turn.generator = route.name
         waiting: list[postprocess.Piece] = []
-        with turn.trace.step("generate") as facts, closing(generator.stream(turn.prompt)) as chunks:
-            for pieces in self._pieces(turn, assembler, chunks):
-                waiting += pieces
-                if not any(piece.citations for piece in waiting) and not turn.answering:
-                    continue
-                for piece in waiting:
-                    if not self._passes(turn, piece.text):
-                        return
-                    turn.answering = True
-                    yield Delta(piece.text)
-                    yield from (Cited(citation) for citation in piece.citations)
-                waiting.clear()
-            facts["completion_tokens"] = turn.usage.completion_tokens
+        with turn.trace.step("generate") as facts:
+            chunks = route.stream(
+                turn.prompt, stop=turn.ask.stop, shown=lambda: live and turn.answering, called=turn.calls.append
+            )
+            with closing(chunks):
+                for chunk in chunks:
+                    if chunk.restarted:
+                        assembler = self._anew(turn, corpus)
+                        waiting.clear()
+                    waiting += assembler.feed(chunk.text)
+                    if not (yield from self._show(turn, waiting)):
+                        return assembler
+            waiting += assembler.close()
+            yield from self._show(turn, waiting)
+            facts["completion_tokens"], facts["calls"] = turn.usage.completion_tokens, len(turn.calls)
+        return assembler
 
-    def _pieces(
-        self, turn: _Turn, assembler: postprocess.Assembler, chunks: Iterator[Chunk]
-    ) -> Iterator[list[postprocess.Piece]]:
-        for chunk in chunks:
-            turn.usage = chunk.usage or turn.usage
-            yield assembler.feed(chunk.text)
-        yield assembler.close()
+    def _anew(self, turn: _Turn, corpus: Corpus) -> postprocess.Assembler:
+        """Begins the answer anew: nothing of the one before was shown."""
+        turn.answering = False
+        turn.verdicts = [verdict for verdict in turn.verdicts if verdict.part != "answer"]
+        turn.assembler = self._assembler(turn, corpus)
+        return turn.assembler
+
+    def _show(self, turn: _Turn, waiting: list[postprocess.Piece]) -> Generating[Event, None, bool]:
+        """Shows the pieces, unless they still wait for a citation that holds; False where one is blocked."""
+        if not turn.answering and not any(piece.citations for piece in waiting):
+            return True
+        for piece in waiting:
+            if not self._passes(turn, piece.text):
+                return False
+            turn.answering = True
+            yield Delta(piece.text)
+            yield from (Cited(citation) for citation in piece.citations)
+        waiting.clear()
+        return True
 
     def _passes(self, turn: _Turn, text: str) -> bool:
         verdicts = self._screen.judge(
@@ -522,9 +578,11 @@ class Grounder:
             messages=turn.messages,
             prompt_version=turn.prompt.version if turn.prompt else "",
             prompt_tokens=turn.prompt.tokens if turn.prompt else 0,
-            generator=turn.generator,
+            generator=turn.answered_by,
             answer=answer,
             usage=turn.usage,
+            calls=tuple(turn.calls),
+            user=turn.ask.user,
             steps=(*turn.trace.steps, Step("total", turn.trace.total_ms())),
             error=error,
         )

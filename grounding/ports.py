@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from grounding.filters import Filter
+from grounding.stopping import Stop
 from grounding.values import (
     Background,
     Chunk,
@@ -21,10 +22,13 @@ from grounding.values import (
     FloatVector,
     Hit,
     Metadata,
+    ModelCall,
     Origin,
     Passage,
     Prompt,
     QueryTokens,
+    Rewritten,
+    Template,
     Turn,
     Vectorized,
 )
@@ -114,9 +118,9 @@ class QuestionRewriter(Protocol):
     @property
     def name(self) -> str: ...
 
-    def rewrite(self, question: str, turns: Sequence[Turn]) -> str | None:
-        """The question so worded that it can be understood without the turns before it, oldest first; None where that
-        is how it is worded already. Returns or raises GeneratorFailed within the rewriter's own deadline."""
+    def rewrite(self, question: str, turns: Sequence[Turn]) -> Rewritten:
+        """The question so worded that it can be understood without the turns before it, oldest first, within the
+        rewriter's own deadline. Never raises for a model that fails: `call` tells."""
 
 
 @runtime_checkable
@@ -145,8 +149,32 @@ class Generator(Protocol):
     def stream(self, prompt: Prompt) -> Generating[Chunk, None, None]:
         """The answer piece by piece, with markers `[n]` for the n-th piece of evidence; an empty answer abstains.
 
-        Raises GeneratorFailed. Closing it stops the model.
+        Nothing is yielded for a keep-alive. Raises GeneratorFailed, also for an answer that breaks off. Closing it
+        stops the model.
         """
+
+
+@runtime_checkable
+class Route(Protocol):
+    """The way to an answer: one generator, or several that take each other's place."""
+
+    @property
+    def name(self) -> str: ...
+
+    def stream(
+        self, prompt: Prompt, *, stop: Stop, shown: Callable[[], bool], called: Callable[[ModelCall], None]
+    ) -> Generating[Chunk, None, None]:
+        """The answer as `Generator.stream` gives it, within deadlines. Where a generator fails and nothing was `shown`
+        to anybody yet, the next one begins anew, with a chunk that says `restarted`; else GeneratorFailed is raised.
+        `called` is told every call of a model when it has ended, in whatever way. Ends early, without an error, once
+        `stop` is set. Closing it stops the model.
+        """
+
+
+@runtime_checkable
+class Prompts(Protocol):
+    def template(self, *, collection: str, language: str) -> Template:
+        """The system text in use for a collection and a language (ISO 639-1)."""
 
 
 @runtime_checkable

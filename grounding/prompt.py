@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from grounding.errors import InvalidRequest
-from grounding.values import Dropped, Evidence, Message, Prompt, Question, Turn
+from grounding.values import Dropped, Evidence, Message, Prompt, Question, Template, Turn
 
 VERSION = "answer-2"
 """Changes with every change of the words below; each Exchange names the version that it was made with."""
@@ -79,9 +79,30 @@ _BYTES_PER_TOKEN = 8
 all, is counted by others' measure."""
 
 
+BUILT_IN = Template(VERSION, SYSTEM)
+
+
+class BuiltIn:
+    """Prompts where nobody wrote any."""
+
+    def template(self, *, collection: str, language: str) -> Template:
+        """The one of this version."""
+        return BUILT_IN
+
+
+_INSTRUCTIONS = "The application that asks adds, and it holds within the rules above:"
+
+
+def system(template: Template, instructions: str) -> str:
+    """The template's text, and after it what the calling application wants beside."""
+    return f"{template.text}\n\n{_INSTRUCTIONS}\n{defused(instructions)}" if instructions.strip() else template.text
+
+
 def compose(
     question: Question,
     *,
+    template: Template = BUILT_IN,
+    instructions: str = "",
     evidence: Sequence[Evidence],
     history: Sequence[Turn],
     budget: int,
@@ -92,15 +113,17 @@ def compose(
     down to one, then the oldest turn, then the last passage. Tokens are as `count_tokens` counts them, or more where it
     may count too few. Everything is counted once if it fits; else each part once more, and what remains, as it is sent.
 
-    Raises InvalidRequest where the question alone is too long.
+    Raises InvalidRequest where the question and the instructions alone are too long.
     """
-    whole = Prompt(SYSTEM, tuple(history), tuple(evidence), question, VERSION, nonce, tokens=0)
+    said = system(template, instructions)
+    whole = Prompt(said, tuple(history), tuple(evidence), question, template.version, nonce, tokens=0)
     if (tokens := _tokens(render(whole), count_tokens, enough=budget)) <= budget:
         return replace(whole, tokens=tokens), ()
     alone = replace(whole, history=(), evidence=())
     fixed = _tokens(render(alone), count_tokens, enough=budget)
     if fixed > budget:
-        raise InvalidRequest(f"the question alone makes a prompt of {fixed} tokens; the budget is {budget} tokens")
+        what = "the question and the instructions alone make" if instructions else "the question alone makes"
+        raise InvalidRequest(f"{what} a prompt of {fixed} tokens; the budget is {budget} tokens")
     parts = [_passage(number, item, nonce=nonce) for number, item in enumerate(evidence, start=1)]
     parts += [message.content for message in map(_message, history)]
     costs = _counted(parts, count_tokens, enough=budget)

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, Self, TypeAlias, get_args
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from grounding.errors import ConfigurationError
 
 PREFIX = "GROUNDING_"
 FILE_NAME = "grounding.toml"
-_OPEN = ("models.entities.", "safety.pii.", "safety.collections.", "safety.keys.")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OPEN = ("models.entities.", "safety.pii.", "safety.collections.", "safety.keys.", "generators.", "routes.")
 """Below these the user gives the names."""
 
 
@@ -44,7 +46,9 @@ class Models(_Section):
         description="`builtin` compares tokens, where the embedder tells them apart; or a sentence-transformers "
         "CrossEncoder by folder or hub name, or my.module:factory; `none` turns it off",
     )
-    generator: str = Field("extractive", description="`extractive`, or a chat model as provider:model")
+    generator: str = Field(
+        "extractive", description="`extractive`, a name of `generators` or `routes`, or a chat model as provider:model"
+    )
     rewriter: str = Field("none", description="`none`, or a chat model as provider:model that rewords follow-ups")
     rewriter_seconds: float = Field(4.0, gt=0, le=60, description="a follow-up is searched without it after so long")
     polisher: str = Field(
@@ -125,6 +129,53 @@ class Safety(SafetyRules):
     keys: dict[str, SafetyRules] = Field(default_factory=dict, description="rules by name of a key")
 
 
+class GeneratorSettings(_Section):
+    """A named generator. Prices are in USD for a million tokens; without them its calls cost None."""
+
+    model: str = Field(min_length=1, description="provider:model, local:FILE.gguf, `extractive` or my.module:factory")
+    base_url: str | None = Field(None, pattern="^https?://", description="of a server that speaks the provider's API")
+    api_key_variable: str | None = Field(None, description="name of the environment variable that holds the key")
+    input_price: float | None = Field(None, ge=0, description="USD for a million tokens of prompts")
+    cached_input_price: float | None = Field(None, ge=0, description="of those that the provider had read before")
+    output_price: float | None = Field(None, ge=0, description="USD for a million tokens of answers")
+    temperature: float | None = Field(None, ge=0, le=2, description="default: the provider's own")
+    max_output_tokens: int | None = Field(None, ge=1, description="longest answer; default: the provider's own")
+    max_prompt_tokens: int | None = Field(None, ge=1, description="it is passed over for a longer prompt")
+    citations: Literal["auto", "markers"] = Field(
+        "auto", description="`auto` takes the provider's own form of citations where it has one; or `markers` in text"
+    )
+    connect_seconds: float = Field(5, gt=0, le=600, description="for reaching the provider")
+    first_token_seconds: float = Field(30, gt=0, le=3600, description="until an answer begins; keep-alives are nothing")
+    between_tokens_seconds: float = Field(15, gt=0, le=3600, description="between two pieces of an answer")
+    total_seconds: float = Field(180, gt=0, le=7200, description="for a whole answer, retries included")
+    retries: int = Field(1, ge=0, le=10, description="more attempts after a failure that passes, before any text came")
+    max_calls: int = Field(256, ge=1, le=10_000, description="calls under way at most; the next one finds it busy")
+
+
+class Routing(_Section):
+    breaker_failures: int = Field(5, ge=1, description="so many failures in a row, and a generator is passed over")
+    breaker_seconds: float = Field(30, gt=0, description="for so long; then one call tries it again")
+
+
+class Limits(_Section):
+    """What each caller may have who has no limits of their own; None: as much as they like."""
+
+    requests_per_minute: int | None = Field(None, ge=1)
+    tokens_per_minute: int | None = Field(None, ge=1, description="of prompts and answers")
+    usd_per_month: float | None = Field(None, ge=0, description="by the calendar, in UTC")
+
+
+class Cache(_Section):
+    """Answers that are given again: only within the same permissions, documents, prompt, generator and rules."""
+
+    answers: Literal["off", "exact", "semantic"] = Field(
+        "off", description="`exact`: to the same stand-alone question; `semantic`: to one that means the same, too"
+    )
+    similarity: float = Field(0.97, ge=0.5, le=1, description="least cosine of two questions that mean the same")
+    hours: float = Field(24, gt=0, description="an answer is given again for so long")
+    entries: int = Field(10_000, ge=1, description="answers kept; beyond, the oldest go")
+
+
 class Ingest(_Section):
     passage_tokens: int = Field(
         400, ge=32, le=8192, description="longest passage in tokens; never beyond the embedder's window"
@@ -152,6 +203,8 @@ class Server(_Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     max_body_mb: int = Field(16, ge=1, description="a larger request body is refused with 413")
+    max_streams: int = Field(512, ge=1, description="answers under way at most; the next one gets 503")
+    heartbeat_seconds: float = Field(15, gt=0, description="between signs of life in a stream of events")
 
 
 class Settings(_Section):
@@ -166,11 +219,31 @@ class Settings(_Section):
     models: Models = Models()
     retrieval: Retrieval = Retrieval()
     prompting: Prompting = Prompting()
+    generators: dict[str, GeneratorSettings] = Field(default_factory=dict, description="generators by name")
+    routes: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="generators by name of a route, in the order in which they are asked"
+    )
+    routing: Routing = Routing()
+    limits: Limits = Limits()
+    cache: Cache = Cache()
     safety: Safety = Safety()
     ingest: Ingest = Ingest()
     storage: Storage = Storage()
     auth: Auth = Auth()
     server: Server = Server()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        for name in (*self.generators, *self.routes):
+            if not _NAME.fullmatch(name) or name == "extractive":
+                raise ValueError(f"{name[:60]!r} cannot be a name here: use letters, digits, . _ - (not `extractive`)")
+        for name, members in self.routes.items():
+            if name in self.generators:
+                raise ValueError(f"routes.{name}: a generator has this name, too")
+            unknown = [each for each in members if each in self.routes or not each]
+            if unknown or not members:
+                raise ValueError(f"routes.{name}: expected generators, got {unknown[0] if unknown else 'none'!r}")
+        return self
 
     @property
     def models_folder(self) -> Path:
@@ -285,7 +358,8 @@ def _as_variable(name: str) -> str:
 
 def _environment_value(name: str, text: str) -> object:
     """Environment values are text; a list is written with commas, everything else pydantic converts."""
-    return [part.strip() for part in text.split(",") if part.strip()] if name == "retrieval.legs" else text
+    listed = name == "retrieval.legs" or name.startswith("routes.")
+    return [part.strip() for part in text.split(",") if part.strip()] if listed else text
 
 
 def _flatten(tree: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:

@@ -269,17 +269,65 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
+    """Tokens as a provider counts them; `cached_tokens` are those of the prompt that it had read before. `cost_usd` is
+    None where no prices are known."""
+
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float | None = None
+    cached_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            sum(costs) if costs else None,
+            self.cached_tokens + other.cached_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a generator's answer. `usage` comes with the last one, if the model tells it."""
+    """A piece of a generator's answer. `usage` is that of the call so far: the last one told holds. One with neither
+    says that the model is at work (it thinks). `restarted`: what came before is void, another answer begins."""
 
     text: str
     usage: Usage | None = None
+    restarted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of a model, as it is billed. `generator` is the name it was configured under, `model` what was called.
+    `outcome` is "ok", "stopped", or a word for what failed ("timeout", "http_429", "cut", ...). `usage` is what the
+    provider reported, or, where `reported` is false, an estimate of what it did not."""
+
+    generator: str
+    model: str
+    purpose: Literal["answer", "rewrite", "embed"]
+    outcome: str
+    started_at: datetime
+    ms: float
+    first_token_ms: float | None
+    usage: Usage
+    reported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A question reworded by a model: None where it need not be, or where the model failed; `call` if there was one."""
+
+    text: str | None
+    call: ModelCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The system text of a prompt, in one version of it; `version` as in "answer-2"."""
+
+    version: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,8 +380,9 @@ class Exchange:
     `confidence`, 0 to 1, how likely that answers the question.
     What of `evidence` did not reach the prompt is named in `dropped`, as is what was left out before.
     `recalled` are the traces of the earlier answers of its conversation that were read for this one.
-    `messages` is the rendered prompt, word for word as the generator received it. A record holds placeholders for
-    private values; `values` are those of the question, by placeholder: kept sealed and never shown.
+    `messages` is the rendered prompt, word for word as the generator received it; `usage` the sum of `calls`; `user`
+    whom the caller asked for; `cached_from` the trace whose answer this is, if it was remembered. A record holds
+    placeholders for private values; `values` are those of the question, by placeholder: kept sealed and never shown.
     """
 
     trace_id: str
@@ -361,6 +410,9 @@ class Exchange:
     generator: str = ""
     answer: Answer | None = None
     usage: Usage = Usage()
+    calls: tuple[ModelCall, ...] = ()
+    user: str = ""
+    cached_from: str | None = None
     steps: tuple[Step, ...] = ()
     error: str | None = None
     values: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from grounding.errors import CollectionBusy, LoadError, StoreUnavailable
 
@@ -41,7 +41,7 @@ class Patience:
         retrying = Retrying(
             retry=retry_if_exception(is_passing),
             stop=stop_after_attempt(STORE_ATTEMPTS),
-            wait=wait_exponential_jitter(multiplier=0.1, max=5, jitter=0.1),
+            wait=wait_exponential(multiplier=0.1, max=5) + wait_random(0, 0.1),
             sleep=self.sleep,
             reraise=True,
         )

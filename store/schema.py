@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that these models stand for: a database of this revision needs no look at the migrations."""
 
 
@@ -370,6 +370,93 @@ class JudgementRow(Base):
     judged_at: Mapped[datetime]
 
 
+class ModelCallRow(Base):
+    """One call of a model, as `values.ModelCall`: the ledger. It outlives its conversation, key and collection: erased,
+    it says no more of them."""
+
+    __tablename__ = "model_calls"
+    __table_args__ = (
+        Index(None, "started_at"),
+        Index(None, "key_id", "started_at"),
+        Index(None, "conversation_id"),
+        Index(None, "trace_id"),
+        UNREUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    started_at: Mapped[datetime]
+    trace_id: Mapped[str | None]
+    key_id: Mapped[str]
+    user: Mapped[str]
+    conversation_id: Mapped[str | None]
+    collection: Mapped[str]
+    generator: Mapped[str]
+    model: Mapped[str]
+    purpose: Mapped[str]
+    outcome: Mapped[str]
+    prompt_tokens: Mapped[int] = mapped_column(BigInteger)
+    completion_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    reported: Mapped[bool]
+    cost_usd: Mapped[float | None]
+    ms: Mapped[float]
+    first_token_ms: Mapped[float | None]
+
+
+class AdmissionRow(Base):
+    """A request that was let in, of a caller who may have a number of them in a minute; older ones are swept."""
+
+    __tablename__ = "admissions"
+    __table_args__ = (Index(None, "key_id", "admitted_at"), UNREUSED)
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    key_id: Mapped[str]
+    admitted_at: Mapped[datetime]
+
+
+class PromptRow(Base):
+    """One version of a prompt's system text; never changed."""
+
+    __tablename__ = "prompts"
+    __table_args__ = (CLUSTERED,)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str]
+    note: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class PromptUseRow(Base):
+    """Since when a prompt's version is used for a collection and a language, "" for all: the last row of a pair holds.
+    `prompt` is as in "answer-2", "" where what is more general holds again."""
+
+    __tablename__ = "prompt_uses"
+    __table_args__ = (Index(None, "collection", "language"), UNREUSED)
+
+    id: Mapped[int] = mapped_column(Key, Identity(), primary_key=True)
+    collection: Mapped[str]
+    language: Mapped[str]
+    prompt: Mapped[str]
+    since: Mapped[datetime]
+
+
+class CachedAnswerRow(Base):
+    """An answer that may be given again: the trace of the Exchange that holds it. `scope` is the SHA-256 of all that
+    must be the same, `key` of that and the question; `guard` what two questions must share that mean the same, `vector`
+    is the question's, float32, little-endian."""
+
+    __tablename__ = "cached_answers"
+    __table_args__ = (Index(None, "scope", "created_at"), Index(None, "created_at"), Index(None, "trace_id"), CLUSTERED)
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    scope: Mapped[bytes]
+    trace_id: Mapped[str] = mapped_column(_owned("exchanges.trace_id"))
+    guard: Mapped[bytes]
+    vector: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+
+
 class JobRow(Base):
     """A long task. `kind` is ingest, upload or reembed; `request` is what a queued one needs to be begun."""
 
@@ -416,3 +503,6 @@ class KeyRow(Base):
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    requests_per_minute: Mapped[int | None]
+    tokens_per_minute: Mapped[int | None] = mapped_column(BigInteger)
+    usd_per_month: Mapped[float | None]

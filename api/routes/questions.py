@@ -6,7 +6,6 @@ import json
 import logging
 import math
 from collections.abc import AsyncGenerator, Generator
-from typing import cast
 
 import anyio
 from anyio.to_thread import run_sync
@@ -64,7 +63,7 @@ def chat(body: ChatRequest, request: Request, service: Serving, caller: Chatter)
     ask = _ask(body, service=service, caller=caller)
     if not body.stream:
         return ChatResponse.of(service.grounder.answer(ask))
-    events = cast(Generator[Event, None, None], service.grounder.stream(ask))  # closing it stops the model
+    events = service.grounder.stream(ask)  # closing it stops the model
     first = next(events)  # what cannot be answered at all fails here, with its own status
     return EventSourceResponse(
         server_sent(first, events, request_id=request.state.request_id),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from grounding.errors import ConfigurationError, GeneratorFailed, MissingDependency
 from grounding.prompt import defused
-from grounding.values import Chunk, Message, Prompt, Turn, Usage
+from grounding.values import Chunk, Message, ModelCall, Prompt, Rewritten, Turn, Usage
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -189,25 +191,36 @@ class LangChainRewriter:
     def name(self) -> str:
         return self._name
 
-    def rewrite(self, question: str, turns: Sequence[Turn]) -> str | None:
+    def rewrite(self, question: str, turns: Sequence[Turn]) -> Rewritten:
+        began, at = time.perf_counter(), datetime.now(UTC)
+
+        def call(outcome: str, usage: Usage | None = None) -> ModelCall:
+            ms = (time.perf_counter() - began) * 1000
+            known = usage is not None
+            return ModelCall(self._name, self._name, "rewrite", outcome, at, ms, None, usage or Usage(), known)
+
         if not self._free.acquire(blocking=False):
-            raise GeneratorFailed(f"rewriter {self._name!r} failed: it still works on {WAITING_REWRITES} questions")
-        answer: Future[str] = Future()
+            return Rewritten(None, call("busy"))
+        answer: Future[BaseMessage] = Future()
         # A daemon, for a call that nobody waits for any more must not keep the process from ending.
         threading.Thread(target=self._ask, args=(question, turns, answer), daemon=True).start()
         try:
-            text = answer.result(self._seconds)
+            message = answer.result(self._seconds)
+        except TimeoutError:
+            return Rewritten(None, call("timeout"))
         except Exception as error:  # noqa: BLE001 - every provider raises exceptions of its own
-            raise GeneratorFailed(_explained(self._name, error, role="rewriter")) from None
-        rewritten = " ".join(text.split())
-        return rewritten if rewritten != question and 0 < len(rewritten) <= REWRITTEN_CHARS else None
+            return Rewritten(None, call(_reason(error)))
+        rewritten = " ".join(str(message.text).split())
+        usage = _added(None, getattr(message, "usage_metadata", None))
+        fits = rewritten != question and 0 < len(rewritten) <= REWRITTEN_CHARS
+        return Rewritten(rewritten if fits else None, call("ok", usage))
 
-    def _ask(self, question: str, turns: Sequence[Turn], answer: Future[str]) -> None:
+    def _ask(self, question: str, turns: Sequence[Turn], answer: Future[BaseMessage]) -> None:
         try:
             said = "\n".join(f"{turn.role}: {defused(turn.content)}" for turn in turns)
             asked = f"<conversation>\n{said}\n</conversation>\n\nQuestion: {defused(question)}"
             messages = [_message(Message("system", REWRITE)), _message(Message("user", asked))]
-            answer.set_result(str(self._model().invoke(messages).text))
+            answer.set_result(self._model().invoke(messages))
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
             answer.set_exception(error)
         finally:
@@ -276,6 +289,17 @@ def _added(usage: Usage | None, told: UsageMetadata | None) -> Usage | None:
         prompt_tokens=before.prompt_tokens + told.get("input_tokens", 0),
         completion_tokens=before.completion_tokens + told.get("output_tokens", 0),
     )
+
+
+def _reason(error: Exception) -> str:
+    """A stable word for what failed."""
+    status = getattr(error, "status_code", None) or getattr(error, "code", None)
+    if isinstance(status, int):
+        return f"http_{status}"
+    kind = type(error).__name__
+    if isinstance(error, TimeoutError) or "Timeout" in kind:
+        return "timeout"
+    return "connection" if isinstance(error, ConnectionError) or "Connect" in kind else "failed"
 
 
 _HINTS = {

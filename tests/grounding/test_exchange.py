@@ -23,6 +23,8 @@ def as_text(exchange: Exchange) -> str:
     tree = asdict(steady)
     del tree["created_at"]
     tree["steps"] = [{"name": step.name, "facts": dict(step.facts)} for step in exchange.steps]
+    for call in tree["calls"]:
+        del call["started_at"], call["ms"], call["first_token_ms"]
     text = json.dumps(_rounded(tree), ensure_ascii=False, indent=1, sort_keys=True)
     return re.sub(r"passage-[0-9a-f]{8}", "passage-NONCE", text) + "\n"
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from grounding import plugins
-from grounding.errors import ConfigurationError, GeneratorFailed
+from grounding.errors import ConfigurationError
 from grounding.pipeline import Ask, Grounder
 from grounding.ports import QuestionRewriter, SafetyCheck
+from grounding.prompt import BuiltIn
+from grounding.routing import Alone
 from grounding.settings import Models, Settings
-from grounding.values import Exchange, Form, Origin, Turn
+from grounding.values import Exchange, Form, ModelCall, Origin, Rewritten, Turn, Usage
 from tests.fakes import (
     CapitalNames,
     HashEmbedder,
@@ -46,11 +49,12 @@ class Rewriter:
     name: str = "fake"
     heard: list[tuple[str, tuple[Turn, ...]]] = field(default_factory=list)
 
-    def rewrite(self, question: str, turns: Sequence[Turn]) -> str | None:
+    def rewrite(self, question: str, turns: Sequence[Turn]) -> Rewritten:
         self.heard.append((question, tuple(turns)))
-        if self.text == "FAIL":
-            raise GeneratorFailed("no answer in time")
-        return self.text
+        failed = self.text == "FAIL"
+        outcome = "timeout" if failed else "ok"
+        call = ModelCall("fake", "fake:1", "rewrite", outcome, datetime.now(UTC), 1.0, None, Usage(7, 3), not failed)
+        return Rewritten(None if failed else self.text, call)
 
 
 def searched(
@@ -73,7 +77,8 @@ def searched(
         judgements=MemoryJudgements(),
         spelling=NoSpelling(),
         language_of=lambda text: "de" if "Urlaub" in text else "en",
-        generator=lambda name: Scripted(()),
+        route=lambda name: Alone(Scripted(())),
+        prompts=BuiltIn(),
         rewriter=rewriter,
     )
     exchange = grounder.search(Ask(text, history=history))
@@ -125,7 +130,9 @@ def test_a_rewritten_form_is_searched_beside_the_others() -> None:
     exchange, _ = searched("And in Japan?", rewriter=rewriter)
     assert exchange.question.forms[0] == Form("asked", "And in Japan?")
     assert exchange.question.forms[-1] == Form("rewritten", rewriter.text or "")
-    assert facts(exchange, "rewrite") == {"rewriter": "fake", "rewritten": True}
+    assert facts(exchange, "rewrite") == {"rewriter": "fake", "outcome": "ok", "rewritten": True}
+    assert exchange.usage == Usage(7, 3)
+    assert [call.purpose for call in exchange.calls] == ["rewrite"]
 
 
 def test_a_rewriter_sees_placeholders_and_its_own_are_searched_as_what_they_stand_for() -> None:
@@ -136,12 +143,12 @@ def test_a_rewriter_sees_placeholders_and_its_own_are_searched_as_what_they_stan
     assert "zebedee" not in repr(recorded)
 
 
-@pytest.mark.parametrize(("text", "told"), [("FAIL", {"failed": "generator_failed"}), (None, {"rewritten": False})])
-def test_a_rewriter_without_a_result_costs_nothing_but_its_form(text: str | None, told: dict[str, object]) -> None:
+@pytest.mark.parametrize(("text", "outcome"), [("FAIL", "timeout"), (None, "ok")])
+def test_a_rewriter_without_a_result_costs_nothing_but_its_form(text: str | None, outcome: str) -> None:
     exchange, _ = searched("And in Japan?", rewriter=Rewriter(text))
     assert exchange.question == searched("And in Japan?")[0].question
     assert exchange.outcome == "found"
-    assert facts(exchange, "rewrite") == {"rewriter": "fake", **told}
+    assert facts(exchange, "rewrite") == {"rewriter": "fake", "outcome": outcome, "rewritten": False}
 
 
 def test_a_first_question_is_not_rewritten() -> None:

@@ -10,6 +10,8 @@ from grounding.errors import GeneratorFailed, InvalidRequest, NotFound
 from grounding.filters import Clause, Filter, both, readable_by
 from grounding.pipeline import Ask, Cited, Delta, Done, EvidenceFound, Grounder
 from grounding.ports import Corpus, SafetyCheck
+from grounding.prompt import BuiltIn
+from grounding.routing import Alone
 from grounding.settings import Safety, SafetyRules, Settings
 from grounding.values import Chunk, Entity, Fingerprint, FloatVector, Hit, Origin, Prompt, Turn
 from tests.fakes import (
@@ -58,7 +60,8 @@ class Setup:
             judgements=self.judgements,
             spelling=NoSpelling(),
             language_of=lambda text: "ja" if any("\u3040" <= c <= "\u30ff" for c in text) else "en",
-            generator=lambda name: self.model,
+            route=lambda name: Alone(self.model),
+            prompts=BuiltIn(),
         )
         self._corpus = corpus
 
@@ -377,7 +380,7 @@ def test_a_client_that_leaves_stops_the_model_and_leaves_a_record() -> None:
     for event in events:
         if isinstance(event, Delta):
             break
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert setup.model.closed
     (exchange,) = setup.memory.exchanges
     assert (exchange.outcome, exchange.error) == ("partial", "closed by the client")

@@ -8,6 +8,8 @@ import pytest
 
 from grounding.pipeline import Ask, Grounder
 from grounding.ports import Reranker
+from grounding.prompt import BuiltIn
+from grounding.routing import Alone
 from grounding.settings import Settings
 from tests.fakes import (
     CapitalNames,
@@ -52,7 +54,8 @@ def grounder(settings: Settings, reranker: Reranker | None) -> Grounder:
         judgements=MemoryJudgements(),
         spelling=NoSpelling(),
         language_of=lambda text: "en",
-        generator=lambda name: Scripted(()),
+        route=lambda name: Alone(Scripted(())),
+        prompts=BuiltIn(),
         reranker=reranker,
     )
 

@@ -10,6 +10,8 @@ import pytest
 
 from grounding.filters import Filter, parse
 from grounding.pipeline import Ask, Grounder
+from grounding.prompt import BuiltIn
+from grounding.routing import Alone
 from grounding.settings import Settings
 from grounding.values import Chunk, Exchange, Fingerprint, FloatMatrix, Prompt, Turn
 from store.open import Store
@@ -62,7 +64,8 @@ class Talk:
             judgements=store.judgements,
             spelling=NoSpelling(),
             language_of=lambda text: "en",
-            generator=lambda name: self.model,
+            route=lambda name: Alone(self.model),
+            prompts=BuiltIn(),
         )
 
     def ask(
