@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,7 +31,7 @@ class Folded:
 
     original: str
     text: str
-    places: tuple[int, ...]
+    places: Sequence[int]
 
     def find(self, wanted: str) -> tuple[int, int] | None:
         """The span of the original that folds to `wanted`, a folded text: of whole characters and whole words, with
@@ -66,7 +68,7 @@ def fold(text: str) -> Folded:
         for part in _folded(character):
             pieces.append((part, at))
     pieces = _without_needless_spaces(pieces if text.isascii() else _ordered(pieces))
-    return Folded(text, "".join([part for part, _ in pieces]), tuple([at for _, at in pieces]))
+    return Folded(text, "".join([part for part, _ in pieces]), array("L", [at for _, at in pieces]))
 
 
 def visible(text: str) -> str:

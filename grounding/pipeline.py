@@ -37,6 +37,7 @@ from grounding.safety.policy import Policy, Vault, policy, redact, worst
 from grounding.safety.screen import Part, Screen
 from grounding.settings import Settings
 from grounding.stopping import Stop
+from grounding.support import Readings
 from grounding.tracing import Trace
 from grounding.values import (
     Answer,
@@ -201,6 +202,7 @@ class Grounder:
         self._rewriter = rewriter
         self._reranker = reranker
         self._polisher = polisher
+        self._readings = Readings()
 
     def search(self, ask: Ask) -> Exchange:
         """Retrieval alone, recorded: outcome `found`, or `no_evidence`."""
@@ -485,6 +487,7 @@ class Grounder:
             polished=partial(self._polisher.polish, language=turn.question.language) if self._polisher else str,
             unsupported=turn.policy.unsupported,
             said=f"{turn.question.raw}\n{turn.question.clean}",
+            readings=self._readings,
         )
 
     def _generate(self, turn: _Turn, corpus: Corpus, *, live: bool) -> Generating[Event, None, postprocess.Assembler]:

@@ -19,7 +19,7 @@ from grounding.prompt import ABSTENTION
 from grounding.refusals import NO_ANSWER
 from grounding.segment import Span, sentences
 from grounding.settings import UnsupportedAction
-from grounding.support import ALIGNED, SUPPORTED, Judge, Judged, Source, says_something
+from grounding.support import ALIGNED, SUPPORTED, Judge, Judged, Readings, Source, says_something
 from grounding.values import Answer, Citation, Evidence, Support
 
 MARKER = re.compile(
@@ -97,6 +97,7 @@ class Assembler:
         polished: Callable[[str], str] = lambda text: text,
         unsupported: UnsupportedAction = "list",
         said: str = "",
+        readings: Readings | None = None,
     ) -> None:
         self._evidence = tuple(evidence)
         self._document_text = document_text
@@ -105,7 +106,7 @@ class Assembler:
         self._polished = polished
         self._policy = unsupported
         self._said = said
-        self._judge = Judge([Source.of(item.passage) for item in self._evidence], language=language)
+        self._judge = Judge([Source.of(item.passage) for item in self._evidence], language=language, readings=readings)
         self._repeats, self._numbering = polish.Repeats(), polish.Numbering()
         self._buffer = ""
         self._opening: re.Match[str] | None = None

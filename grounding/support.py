@@ -62,6 +62,8 @@ _INITIALS = re.compile(r"\b[A-Z][a-z]{1,30}(?:(?: of| and| for| of the)? [A-Z][a
 _ACRONYM = re.compile(r"\b[A-Z]{2,12}\b")
 _WORD = re.compile(r"\w[\w-]{0,60}")
 _QUOTED = re.compile(r"\"([^\"\n]{8,400})\"|「([^「」\n]{6,400})」|『([^『』\n]{6,400})』")
+REMEMBERED = 512
+"""Sources; read, one of 2,000 characters takes some 40 KB."""
 _LEAST_QUOTED = 3
 """Words between quotation marks from which on they are a quotation, and not a name or a term."""
 _KANA = re.compile("[\u3040-\u309f]+\\Z")
@@ -121,12 +123,21 @@ def says_something(text: str, *, language: str) -> bool:
     return any(term not in _empty(language) and not _KANA.match(term) for term in _terms(text))
 
 
+class Readings:
+    """Sources as they were read, the latest `REMEMBERED`: reading takes longer than judging, and popular passages come
+    again. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.of = lru_cache(maxsize=REMEMBERED)(_Read)
+
+
 class Judge:
     """Judges claims by the same sources, each of which is read once. Not thread-safe."""
 
-    def __init__(self, sources: Sequence[Source], *, language: str) -> None:
+    def __init__(self, sources: Sequence[Source], *, language: str, readings: Readings | None = None) -> None:
         self._language = language
-        self._sources = [_Read(source, language) for source in sources]
+        read = (readings or Readings()).of
+        self._sources = [read(source, language) for source in sources]
         self._last = "", _Claim("", language)
 
     def judge(self, claim: str, *, within: Iterable[int] | None = None) -> Judged:
@@ -273,7 +284,7 @@ class _Sentence:
 
 
 class _Read:
-    """A source with its stretches, read as far as it is asked for."""
+    """A source with its stretches, read as far as it is asked for. What one thread reads twice is the same."""
 
     def __init__(self, source: Source, language: str) -> None:
         self._source = source

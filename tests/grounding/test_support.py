@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grounding import support
-from grounding.support import ALIGNED, SUPPORTED, Judge, Judged, Source, judge, response
+from grounding.support import ALIGNED, SUPPORTED, Judge, Judged, Readings, Source, judge, response
 from tests.grounding.claims import ENGLISH, JAPANESE, Case
 
 BEYOND_WORDS = {"In the museum, flash is allowed."}
@@ -239,3 +239,13 @@ def test_hostile_texts_take_linear_time(text: str) -> None:
     # Quadratic time would be 16 times as much, on texts that take a second or more; garbage is collected in between.
     assert large < 1.5 + 8 * small
     assert large < 8
+
+
+def test_what_was_read_once_is_not_read_again_and_judges_alike() -> None:
+    readings, sources = Readings(), [Source("Unused days expire in March."), Source("Pigs fly.")]
+    first = Judge(sources, language="en", readings=readings).judge("Unused days expire in March.")
+    again = Judge(sources[::-1], language="en", readings=readings).judge("Unused days expire in March.")
+    assert (first.source, again.source, first.score) == (0, 1, again.score)
+    assert (readings.of.cache_info().misses, readings.of.cache_info().hits) == (2, 2)
+    Judge(sources, language="ja", readings=readings)
+    assert readings.of.cache_info().misses == 4
