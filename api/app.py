@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -15,11 +16,13 @@ from api.auth import Gate
 from api.background import Background
 from api.compose import Service, build
 from api.middleware import BodyLimit, KnownHosts, Requests
-from api.routes import admin, collections, conversations, jobs, questions, system
+from api.openai_errors import OpenAIErrors
+from api.routes import admin, collections, conversations, feedback, jobs, openai, questions, system, usage
+from api.streaming import CLIENT_GONE, Answering, ClientGone
 from grounding import settings as configuration
 from grounding.errors import GroundingError
 
-ROUTE_MODULES = (system, questions, conversations, collections, jobs, admin)
+ROUTE_MODULES = (system, questions, openai, feedback, usage, conversations, collections, jobs, admin)
 """In the order in which a path is looked for: `system` holds fixed paths that patterns of others would take."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -44,15 +47,23 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> FastAPI:
         secret=auth.session_secret(settings.home),
         keyless=local and settings.auth.required is not True,
     )
+    app.state.answering = Answering(
+        most=settings.server.max_streams,
+        # Half of the cores, so that searches find one: what is shared here is the interpreter, too.
+        turns=threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2)),
+        heartbeat_seconds=settings.server.heartbeat_seconds,
+    )
     for module in ROUTE_MODULES:
         app.include_router(module.router)
     problems.install(app)
     app.add_exception_handler(GroundingError, _problem)
+    app.add_exception_handler(ClientGone, _nothing)
     # the last one added is the first that a request meets
     app.add_middleware(BodyLimit, max_bytes=settings.server.max_body_mb * 2**20)
     if local:
         app.add_middleware(KnownHosts, hosts={*LOOPBACK_NAMES, settings.server.host, *hosts})
-    app.add_middleware(Requests)
+    app.add_middleware(Requests, counted=service.metrics.request)
+    app.add_middleware(OpenAIErrors)
     return app
 
 
@@ -70,6 +81,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.store.upkeep.start()
     background.start()
     yield
+    await run_sync(app.state.answering.close)
     await run_sync(background.stop)
     service.close()
 
@@ -77,3 +89,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _problem(request: Request, error: Exception) -> Response:
     answer = admin.html_problem if admin.wants_page(request) else problems.grounding_error
     return await answer(request, error)
+
+
+async def _nothing(_: Request, __: Exception) -> Response:
+    return Response(status_code=CLIENT_GONE)

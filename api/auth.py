@@ -2,6 +2,7 @@
 
 - `Authorization: Bearer KEY`. A key has scopes; `admin` implies all of them.
 - Bound to loopback, `chat` and `search` need no key unless `auth.required` is true; bound elsewhere they do, always.
+  Where they need none, clients of OpenAI may send whatever they please in its place, unless it looks like a key.
 - `ingest` and `admin` need a key, always.
 - For a key that is limited to some collections the others do not exist.
 - For a key without the scope `admin`, documents whose metadata names `groups` exist only if the key has one of them;
@@ -19,7 +20,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, cast
@@ -27,10 +28,12 @@ from typing import Annotated, Literal, TypeAlias, cast
 from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 
+from api.openai_errors import is_for_its_clients
 from grounding.errors import InvalidRequest, NotAllowed, NotAuthenticated, NotFound
 from grounding.filters import Filter, readable_by
+from grounding.settings import Limits
 from store.conversations import Conversation
-from store.keys import KeyInfo, Keys
+from store.keys import PREFIX, KeyInfo, Keys
 from store.open import Store
 
 Scope: TypeAlias = Literal["chat", "search", "ingest", "admin"]
@@ -43,14 +46,15 @@ _SESSION = re.compile(r"(?P<key>[A-Za-z0-9_-]{1,64})\.(?P<expires>[0-9]{1,12})\.
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `id` and `name` are the key's, "" without one. `collections` is None where all are theirs to see,
-    `groups` where they may read every document in them."""
+    """Who asks: `id`, `name` and `limits` are the key's, "" and none without one. `collections` is None where all are
+    theirs to see, `groups` where they may read every document in them."""
 
     id: str
     scopes: frozenset[str]
     collections: frozenset[str] | None = None
     groups: frozenset[str] | None = frozenset()
     name: str = ""
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def readable(self) -> Filter | None:
@@ -101,6 +105,11 @@ class Gate:
         self._keyless = keyless
         self._now = now
 
+    @property
+    def keyless(self) -> bool:
+        """Whether callers without a key are let in."""
+        return self._keyless
+
     def caller(self, request: Request) -> Caller:
         """Raises NotAuthenticated for a key that is not valid; a request without a key gets what loopback gives."""
         header = request.headers.get("authorization")
@@ -108,10 +117,20 @@ class Gate:
             kind, _, secret = header.strip().partition(" ")
             if kind.lower() != "bearer" or not secret.strip():
                 raise NotAuthenticated("Authorization: expected  Bearer KEY")
-            return _caller_of(self._keys.verify(secret.strip()))
-        if (cookie := request.cookies.get(COOKIE)) and (key := self._key_of_session(cookie)):
+            if not (self._keyless and _is_placeholder(request, secret.strip())):
+                return _caller_of(self._keys.verify(secret.strip()))
+        elif (cookie := request.cookies.get(COOKIE)) and (key := self._key_of_session(cookie)):
             return _caller_of(key)
         return Caller("", OPEN_ON_LOOPBACK if self._keyless else frozenset())
+
+    def require(self, scope: Scope, request: Request) -> Caller:
+        """The caller, if they have the scope. Raises NotAuthenticated, NotAllowed."""
+        caller = self.caller(request)
+        if caller.may(scope):
+            return caller
+        if not caller.id:
+            raise NotAuthenticated(f"this needs a key with the scope {scope}: Authorization: Bearer KEY")
+        raise NotAllowed(f"the key {caller.id} lacks the scope {scope}")
 
     def sign_in(self, secret: str) -> str:
         """The session cookie's value for an admin key. Raises NotAuthenticated or NotAllowed."""
@@ -143,12 +162,7 @@ class Require:
     def __call__(
         self, request: Request, _documented: Annotated[object, Security(HTTPBearer(auto_error=False))]
     ) -> Caller:
-        caller = cast(Gate, request.app.state.gate).caller(request)
-        if caller.may(self.scope):
-            return caller
-        if not caller.id:
-            raise NotAuthenticated(f"this needs a key with the scope {self.scope}: Authorization: Bearer KEY")
-        raise NotAllowed(f"the key {caller.id} lacks the scope {self.scope}")
+        return cast(Gate, request.app.state.gate).require(self.scope, request)
 
 
 def is_loopback(host: str) -> bool:
@@ -192,6 +206,11 @@ def _write_private(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
+def _is_placeholder(request: Request, secret: str) -> bool:
+    """Whether this is what a client of OpenAI sends where no key is needed: it cannot send none."""
+    return is_for_its_clients(request.url.path) and not secret.startswith(PREFIX)
+
+
 def _caller_of(key: KeyInfo) -> Caller:
     groups = None if "admin" in key.scopes else frozenset(key.groups)
-    return Caller(key.id, key.scopes, key.collections, groups, key.name)
+    return Caller(key.id, key.scopes, key.collections, groups, key.name, key.limits)

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import grounding
+from api.mcp_cli import mcp
+from api.prompting import prompt_app
+from api.usage import usage_app
 from grounding.errors import ConfigurationError, GroundingError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -36,13 +39,15 @@ app = typer.Typer(
 collection_app = typer.Typer(help="Collections: list, show, create, delete, reembed, compact.", no_args_is_help=True)
 document_app = typer.Typer(help="Documents: list, show, delete.", no_args_is_help=True)
 job_app = typer.Typer(help="Ingest jobs: list, show.", no_args_is_help=True)
-key_app = typer.Typer(help="Keys of the HTTP service: create, list, revoke.", no_args_is_help=True)
+key_app = typer.Typer(help="Keys of the HTTP service: create, limit, list, revoke.", no_args_is_help=True)
 safety_app = typer.Typer(help="The safety checks: test a text, measure them.", no_args_is_help=True)
 db_app = typer.Typer(help="The database's schema: upgrade, current.", no_args_is_help=True)
 app.add_typer(collection_app, name="collection")
 app.add_typer(document_app, name="document")
 app.add_typer(job_app, name="job")
 app.add_typer(key_app, name="key")
+app.add_typer(prompt_app, name="prompt")
+app.add_typer(usage_app, name="usage")
 app.add_typer(safety_app, name="safety")
 app.add_typer(db_app, name="db")
 
@@ -52,6 +57,15 @@ AnyCollection = Annotated[
     str | None, typer.Option("--collection", "-c", metavar="NAME", help="Needed if several collections hold it.")
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")]
+RequestsPerMinute = Annotated[
+    str | None, typer.Option("--requests-per-minute", metavar="N", help="In any minute; or `none`.")
+]
+TokensPerMinute = Annotated[
+    str | None, typer.Option("--tokens-per-minute", metavar="N", help="Of prompts and answers; or `none`.")
+]
+UsdPerMonth = Annotated[
+    str | None, typer.Option("--usd-per-month", metavar="X", help="By the calendar, in UTC; or `none`.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -118,6 +132,12 @@ def _commands(*, as_json: bool) -> Commands:
     from api.commands import Commands  # everything heavy hangs on this import
 
     return Commands(as_json=as_json)
+
+
+def _limits(requests: str | None, tokens: str | None, usd: str | None) -> dict[str, str]:
+    """The limits that were given, by the names of the settings."""
+    given = {"requests_per_minute": requests, "tokens_per_minute": tokens, "usd_per_month": usd}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _maintenance(*, as_json: bool) -> Maintenance:
@@ -203,6 +223,9 @@ def serve(
     return _commands(as_json=as_json).serve(host=host, port=port, workers=workers)
 
 
+app.command(name="mcp")(mcp)
+
+
 @app.command(name="eval")
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="corpus.jsonl, queries.jsonl, qrels.tsv.")],
@@ -222,6 +245,12 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option("--against", metavar="FILE", help="An earlier --output: better, worse or neither?")
     ] = None,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="How good answers are, on a set whose queries have an `answer`.")
+    ] = False,
+    generator: Annotated[
+        list[str] | None, typer.Option("--generator", metavar="NAME", help="Who answers; once for each.")
+    ] = None,
     worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Show so many that went badly.")] = 0,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="A picture, .svg or .png; needs grounding[eval].")
@@ -231,7 +260,8 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Measure retrieval on a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels.tsv, answers.jsonl if any."""
+    """Measure retrieval, or answers, on a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels.tsv, answers.jsonl
+    if any."""
     from api.evaluating import Evaluating, Plan
 
     plan = Plan(
@@ -245,6 +275,8 @@ def evaluate(
         worst=worst,
         plot=plot,
         write=write,
+        answers=answers,
+        generators=tuple(generator or ()),
     )
     return Evaluating(as_json=as_json).evaluate(plan)
 
@@ -419,10 +451,29 @@ def key_create(
         ),
     ] = "",
     name: Annotated[str, typer.Option("--name", help="What it is for.")] = "",
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    usd_per_month: UsdPerMonth = None,
     as_json: Json = False,
 ) -> int:
-    """A new key; its secret is shown once."""
-    return _commands(as_json=as_json).create_key(scope, collections=collections, groups=groups, name=name)
+    """A new key; its secret is shown once. What is not limited here is as the settings `limits` say."""
+    limits = _limits(requests_per_minute, tokens_per_minute, usd_per_month)
+    return _commands(as_json=as_json).create_key(
+        scope, collections=collections, groups=groups, name=name, limits=limits
+    )
+
+
+@key_app.command("limit")
+def key_limit(
+    key_id: Annotated[str, typer.Argument(metavar="ID")],
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    usd_per_month: UsdPerMonth = None,
+    as_json: Json = False,
+) -> int:
+    """Change the limits of a key, at once; `none` lifts one, so that it is as the settings `limits` say."""
+    limits = _limits(requests_per_minute, tokens_per_minute, usd_per_month)
+    return _commands(as_json=as_json).limit_key(key_id, limits=limits)
 
 
 @key_app.command("list")

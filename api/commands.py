@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
+from pydantic import ValidationError
 from rich.text import Text
 
 from api import schemas
@@ -19,7 +21,7 @@ from api.words import FORMS, LEGS
 from grounding import filters, settings
 from grounding.errors import InvalidRequest, NotFound
 from grounding.pipeline import Ask, Delta, Done
-from grounding.settings import Settings
+from grounding.settings import Limits, Settings
 from grounding.values import Evidence, Exchange, FormName
 from ingest.report import Progress, Report
 from store import database
@@ -214,18 +216,33 @@ class Commands:
         self._output.result(job.model_dump(mode="json"), lambda: self._show_job(job))
         return OK
 
-    def create_key(self, scope: str, *, collections: str | None, groups: str, name: str) -> int:
+    def create_key(
+        self, scope: str, *, collections: str | None, groups: str, name: str, limits: Mapping[str, str]
+    ) -> int:
         """Creates a key and prints its secret, which nobody can read again."""
+        own = _limited(Limits(), limits)
         with self._open() as service:
             key, secret = service.store.keys.create(
                 scopes=_names(scope),
                 collections=None if collections is None else _names(collections),
                 groups=_names(groups),
                 name=name,
+                limits=own,
             )
         self._output.result(_key(key) | {"secret": secret}, lambda: self._output.line(secret))
         if not self._output.as_json:
             self._output.note(f"key {key.id}; its secret, above, is shown once")
+        return OK
+
+    def limit_key(self, key_id: str, *, limits: Mapping[str, str]) -> int:
+        """Changes the limits that are given, by name, and prints those that the key has then."""
+        if not limits:
+            raise InvalidRequest(
+                "say what to change: --requests-per-minute, --tokens-per-minute or --usd-per-month; `none` lifts it"
+            )
+        with self._open() as service:
+            key = service.store.keys.limit(key_id, lambda now: _limited(now, limits))
+        self._output.result(_key(key), lambda: self._output.line(f"{key.id}: {_limits(key) or 'no limits of its own'}"))
         return OK
 
     def list_keys(self) -> int:
@@ -239,6 +256,7 @@ class Commands:
                 " ".join(sorted(key.scopes)),
                 "all" if key.collections is None else " ".join(sorted(key.collections)),
                 " ".join(key.groups) or "-",
+                _limits(key) or "-",
                 _moment(key.created_at),
                 _moment(key.last_used_at),
                 _moment(key.revoked_at),
@@ -248,7 +266,7 @@ class Commands:
         self._output.result(
             {"keys": [_key(key) for key in keys]},
             lambda: self._output.table(
-                ("id", "name", "scopes", "collections", "groups", "created", "used", "revoked"), rows
+                ("id", "name", "scopes", "collections", "groups", "limits", "created", "used", "revoked"), rows
             ),
         )
         return OK
@@ -471,6 +489,32 @@ def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
+def _limited(now: Limits, given: Mapping[str, str]) -> Limits:
+    """The limits with those that were given, by name, in their place. Raises InvalidRequest that names the option."""
+    values = {name: None if text.strip().lower() == "none" else text for name, text in given.items()}
+    try:
+        limits = Limits.model_validate({**now.model_dump(), **values})
+    except ValidationError as error:
+        wrong = str(error.errors()[0]["loc"][0])
+    else:
+        if math.isfinite(limits.usd_per_month or 0):
+            return limits
+        wrong = "usd_per_month"
+    expected = "a number, 0 or more" if wrong == "usd_per_month" else "a whole number, 1 or more"
+    option = wrong.replace("_", "-")
+    raise InvalidRequest(f"--{option}: expected {expected}, or none, got {given[wrong][:40]!r}")
+
+
+def _limits(key: KeyInfo) -> str:
+    words = {
+        "requests_per_minute": "{} requests/min",
+        "tokens_per_minute": "{} tokens/min",
+        "usd_per_month": "{:g} USD/month",
+    }
+    own = key.limits.model_dump()
+    return ", ".join(words[name].format(value) for name, value in own.items() if value is not None)
+
+
 def _key(key: KeyInfo) -> dict[str, object]:
     return {
         "id": key.id,
@@ -478,6 +522,7 @@ def _key(key: KeyInfo) -> dict[str, object]:
         "scopes": sorted(key.scopes),
         "collections": None if key.collections is None else sorted(key.collections),
         "groups": list(key.groups),
+        "limits": key.limits.model_dump(),
         "created_at": key.created_at.isoformat(),
         "last_used_at": key.last_used_at and key.last_used_at.isoformat(),
         "revoked_at": key.revoked_at and key.revoked_at.isoformat(),

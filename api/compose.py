@@ -5,6 +5,7 @@ Building loads no model: each part loads at its first use, or all of them by `Se
 
 from __future__ import annotations
 
+import difflib
 import logging
 import sys
 import threading
@@ -12,20 +13,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
+from api.metrics import Counted, Metrics
 from grounding import plugins, retrieve, support
-from grounding.errors import ConfigurationError, GroundingError, InvalidRequest, NotFound
+from grounding.breaker import Breaker
+from grounding.calling import Member
+from grounding.errors import ConfigurationError, GroundingError, InvalidRequest, ModelError, NotFound
 from grounding.evaluation.measure import Unrecorded
 from grounding.models.batching import QueryCache, shared
 from grounding.models.remembering import RememberingExtractor
 from grounding.pipeline import Grounder
-from grounding.ports import Embedder, Generator, Recorder, Route, SafetyCheck
-from grounding.prompt import BuiltIn
-from grounding.routing import Alone
+from grounding.ports import Embedder, Generator, QuestionRewriter, Recorder, Route, SafetyCheck
+from grounding.routing import Alone, Failover
 from grounding.safety.policy import Policy, Vault, policy, redact, worst
 from grounding.safety.screen import Forgetful, Screen
-from grounding.settings import Settings
+from grounding.settings import GeneratorSettings, Settings
 from grounding.tracing import Trace
 from grounding.values import Action, Fingerprint, Origin, Verdict
 from ingest import job, reembed
@@ -37,17 +40,30 @@ from store.open import Store, open_store
 logger = logging.getLogger(__name__)
 
 _SAMPLE = "When does it open?"
+_EXTRACTIVE = "extractive"
+
+
+@runtime_checkable
+class _Loadable(Protocol):
+    """What a generator or a rewriter has beside, if its first call would have to wait for it to be set up."""
+
+    def load(self) -> None: ...
 
 
 class Models:
     """The models of one process, each made at its first use and kept. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises ConfigurationError for settings that name what there is not."""
+        _require_known_generators(settings)
         self._settings = settings
         self._lock = threading.Lock()
         self._embedders: dict[str, Embedder] = {}
         self._queries = QueryCache(settings.models.query_cache)
         self._generators: dict[str, Generator] = {}
+        self._members: dict[str, Member] = {}
+        self._routes: dict[str, Route] = {}
+        self._unmade: set[str] = set()
         self.extractor = plugins.entity_extractor(settings=settings)
         self.asked = RememberingExtractor(self.extractor)
         self.checks = plugins.safety_checks(extractor=self.asked, settings=settings)
@@ -94,12 +110,75 @@ class Models:
         embedder = self.embedder()
         with self._lock:
             if name not in self._generators:
-                self._generators[name] = plugins.generator(name, settings=self._settings, embedder=embedder)
+                self._generators[name] = plugins.generator(
+                    name, settings=self._settings, embedder=embedder, options=self._options(name)
+                )
             return self._generators[name]
 
     def route(self, name: str) -> Route:
-        """The way to an answer by this name. Raises as `generator`."""
-        return Alone(self.generator(name))
+        """The way to an answer by this name: of a route or a generator of the settings, `extractive`, or what else
+        `plugins.generator` knows. Raises as `generator`, but not for one of several."""
+        _require_known(name, self.offered())
+        generators = self._settings.routes.get(name, (name,))
+        alone = self.generator(generators[0]) if len(generators) == 1 else None
+        count_tokens = self.embedder().count_tokens
+        with self._lock:
+            if name not in self._routes:
+                if alone is not None and generators[0].casefold() == _EXTRACTIVE:
+                    self._routes[name] = Alone(alone)
+                else:
+                    members = [self._member(generator) for generator in generators]
+                    self._routes[name] = Failover(name, members, count_tokens=count_tokens)
+            return self._routes[name]
+
+    def load_generators(self) -> None:
+        """Sets up the generators of the default route and the rewriter, or the first question would have to wait for
+        it, within the deadline of its first token. What cannot be set up is logged."""
+        default = self._settings.models.generator
+        for name in self._settings.routes.get(default, (default,)):
+            try:
+                _load(self._one_of_several(name))
+            except GroundingError as error:
+                self._unmade_is_logged(name, error)
+        try:
+            _load(self.rewriter)
+        except GroundingError as error:
+            logger.warning("%s", error)
+
+    def offered(self) -> list[str]:
+        """The names of generators and routes by which callers over the network may ask, the built-in one first."""
+        settings = self._settings
+        names = (_EXTRACTIVE, *settings.generators, *settings.routes, settings.models.generator)
+        return list(dict.fromkeys(names))
+
+    def _member(self, name: str) -> Member:
+        """What all routes share of a generator; the lock is held."""
+        if name not in self._members:
+            routing = self._settings.routing
+            self._members[name] = Member(
+                name,
+                settings=self._options(name),
+                make=partial(self._one_of_several, name),
+                breaker=Breaker(failures=routing.breaker_failures, seconds=routing.breaker_seconds),
+            )
+        return self._members[name]
+
+    def _options(self, name: str) -> GeneratorSettings:
+        return self._settings.generators.get(name) or GeneratorSettings(model=name)
+
+    def _one_of_several(self, name: str) -> Generator:
+        """As `generator`; what is wrong with it is logged, for others may answer in its place."""
+        try:
+            return self.generator(name)
+        except GroundingError as error:
+            self._unmade_is_logged(name, error)
+            raise
+
+    def _unmade_is_logged(self, name: str, error: GroundingError) -> None:
+        """Once for each generator, not at each question."""
+        if name not in self._unmade:
+            self._unmade.add(name)
+            logger.warning("%s", error)
 
     def _embedder(self, name: str) -> Embedder:
         with self._lock:
@@ -146,6 +225,7 @@ class Service:
     models: Models
     grounder: Grounder
     readiness: Readiness
+    metrics: Metrics
 
     def __enter__(self) -> Self:
         return self
@@ -253,11 +333,23 @@ class Service:
         """A grounder that leaves no trace of what it is asked."""
         return _grounder(self.settings, self.store, self.models, recorder=Unrecorded())
 
+    def without_private_values(self, text: str, *, collection: str, key: str) -> str:
+        """The text with placeholders for what the checks find private in it, as in a question by this key."""
+        rules = policy(self.settings.safety, collection=collection, key=key)
+        screen, language = Screen(self.models.checks, Forgetful()), self.models.language_of(text)
+        verdicts = screen.judge(text, part="history", origin="history", language=language, policy=rules)
+        return redact(text, verdicts, Vault())
+
     def require_offered(self, generator: str) -> None:
         """Raises InvalidRequest for a generator that callers over the network may not choose: a name that imports a
-        module is for the settings alone."""
-        if generator != self.settings.models.generator and not plugins.is_known_generator(generator):
-            raise InvalidRequest(f"generator: {generator[:60]!r} is not offered; leave it out for the default")
+        module is for the settings alone, and any model of a provider is offered only as long as none is configured."""
+        offered = self.models.offered()
+        if generator in offered or generator.casefold() == _EXTRACTIVE:
+            return
+        if not self.settings.generators and plugins.is_known_generator(generator):
+            return
+        hint = _nearest(generator, offered) or "leave it out for the default"
+        raise InvalidRequest(f"generator: {generator[:60]!r} is not offered; {hint}")
 
     def warm_up(self) -> None:
         """Loads models and indexes; what cannot be loaded is kept as the reason for not being ready."""
@@ -286,6 +378,7 @@ class Service:
             yield f"reranker {self.settings.models.reranker}", self._load_reranker
         for info in self.store.collections.list():
             yield f"collection {info.name}", partial(self._load_collection, info.name)
+        yield "generators", self.models.load_generators
 
     def _load_embedder(self) -> None:
         self.models.embedder().embed_queries([_SAMPLE])
@@ -328,13 +421,14 @@ def build(settings: Settings) -> Service:
         storage=settings.storage,
         vault_key=settings.vault_key.get_secret_value() if settings.vault_key else None,
     )
-    models = Models(settings)
+    models, metrics = Models(settings), Metrics(store)
     return Service(
         settings=settings,
         store=store,
         models=models,
-        grounder=_grounder(settings, store, models, recorder=store.exchanges),
+        grounder=_grounder(settings, store, models, recorder=Counted(store.exchanges, metrics)),
         readiness=Readiness(),
+        metrics=metrics,
     )
 
 
@@ -386,6 +480,40 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(name).setLevel(settings.log_level.upper())
 
 
+def _load(part: Generator | QuestionRewriter | None) -> None:
+    """Sets it up, if that is anything to do. Raises GroundingError."""
+    if part is None or not isinstance(part, _Loadable):
+        return
+    try:
+        part.load()
+    except GroundingError:
+        raise
+    except Exception as error:  # what a user's own part raises may be anything
+        raise ModelError(f"{part.name!r} cannot be set up ({type(error).__name__})") from error
+
+
+def _require_known_generators(settings: Settings) -> None:
+    """Raises ConfigurationError for a name in a route, or of the default, that stands for nothing."""
+    generators = (_EXTRACTIVE, *settings.generators)
+    for route, names in settings.routes.items():
+        for name in names:
+            _require_known(name, generators, setting=f"routes.{route}: ")
+    _require_known(settings.models.generator, (*generators, *settings.routes), setting="models.generator: ")
+
+
+def _require_known(name: str, known: Sequence[str], *, setting: str = "") -> None:
+    """Raises ConfigurationError for a name that is none of these, nor `provider:model` or the like."""
+    if name not in known and name.casefold() != _EXTRACTIVE and ":" not in name:
+        hint = _nearest(name, known) or f"known are {', '.join(known)}, and provider:model"
+        raise ConfigurationError(f"{setting}unknown generator {name[:60]!r}; {hint}")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """A hint at the name that may have been meant, or nothing."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
 def _grounder(settings: Settings, store: Store, models: Models, *, recorder: Recorder) -> Grounder:
     return Grounder(
         settings=settings,
@@ -399,8 +527,9 @@ def _grounder(settings: Settings, store: Store, models: Models, *, recorder: Rec
         spelling=models.spelling,
         language_of=models.language_of,
         route=models.route,
-        prompts=BuiltIn(),
+        prompts=store.prompts,
         rewriter=models.rewriter,
         reranker=models.reranker,
         polisher=models.polisher,
+        answers=None if isinstance(recorder, Unrecorded) else store.answers,
     )

@@ -1,4 +1,5 @@
-"""What `grounding eval` does: ingests the corpus of a set, searches its queries, and says how good what it found is."""
+"""What `grounding eval` does: ingests the corpus of a set, searches its queries, or answers them, and says how good
+what came of it is."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from api.commands import OK, SOME_FAILED, opened, pace
 from api.compose import Service
 from api.output import Output, one_line, plain
 from grounding.errors import InvalidRequest
-from grounding.evaluation import dataset, markdown, measure, plot, record, summary
+from grounding.evaluation import answers, dataset, markdown, measure, plot, record, summary
+from grounding.evaluation.answers import Answers
 from grounding.evaluation.dataset import Dataset
 from grounding.evaluation.record import HYBRID, Evaluation, Result
 from grounding.evaluation.summary import Abstention, Against, Summary
@@ -27,7 +29,7 @@ _SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to measure, and where the figures go besides the terminal. With `every`, `output` and `against` are folders
-    of one file for each set."""
+    of one file for each set. With `answers`, what `generators` answer, by default that of the settings."""
 
     folder: Path
     collection: str | None = None
@@ -39,9 +41,15 @@ class Plan:
     worst: int = 0
     plot: Path | None = None
     write: Path | None = None
+    answers: bool = False
+    generators: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises InvalidRequest, MissingDependency for what would only fail after long work."""
+        if self.generators and not self.answers:
+            raise InvalidRequest("--generator names who answers: it goes with --answers")
+        if self.answers and (self.every or self.legs or self.against or self.plot):
+            raise InvalidRequest("--answers measures one set: it goes without --all, --legs, --against and --plot")
         if self.every and (self.queries or self.collection or self.plot):
             raise InvalidRequest("--all measures several sets: it goes without --queries, --collection and --plot")
         if self.every and self.output and self.output.is_file():
@@ -49,7 +57,12 @@ class Plan:
         if self.plot:
             plot.require(self.plot)
         if self.write:
-            markdown.require_marks(self.write)
+            markdown.require_marks(self.write, self.marks)
+
+    @property
+    def marks(self) -> markdown.Marks:
+        """Between which its tables go."""
+        return answers.MARKS if self.answers else (markdown.BEGIN, markdown.END)
 
     def sets(self) -> list[tuple[Path, Path | None]]:
         """The folders to measure, each with a file of other wordings of its queries, or None. Raises InvalidRequest."""
@@ -91,6 +104,8 @@ class Evaluating:
     def evaluate(self, plan: Plan) -> int:
         """Measures all sets of the plan and prints their figures. Returns the exit code."""
         plan.check()
+        if plan.answers:
+            return self._evaluate_answers(plan)
         sets = [dataset.read(folder, queries=queries) for folder, queries in plan.sets()]
         earlier = [self._earlier(plan, data) for data in sets]
         with opened() as service:
@@ -116,15 +131,58 @@ class Evaluating:
             return None
         return record.read(file)
 
-    def _measure(self, data: Dataset, earlier: Evaluation | None, *, plan: Plan, service: Service) -> Measured:
+    def _evaluate_answers(self, plan: Plan) -> int:
+        """Measures the answers of each generator and prints their figures. Returns the exit code."""
+        ((folder, queries),) = plan.sets()
+        data = dataset.read(folder, queries=queries)
+        answers.measured(data)
+        with opened() as service:
+            names = plan.generators or (service.settings.models.generator,)
+            for name in names:
+                service.models.route(name)  # one that cannot be made is told now, not after all others have answered
+            collection, report = self._ingest(data, plan=plan, service=service)
+            found = [self._answers(data, name, collection=collection, service=service) for name in names]
+            warnings = self._warn(data, collection, report, service=service)
+        if plan.output:
+            answers.write(found, plan.output)
+        if plan.write:
+            markdown.replace(plan.write, answers.page(found), plan.marks)
+        self._output.result(
+            _answers_json(found, report, warnings, worst=plan.worst), lambda: self._show_answers(found, plan.worst)
+        )
+        return SOME_FAILED if report.documents.failed else OK
+
+    def _answers(self, data: Dataset, generator: str, *, collection: str, service: Service) -> Answers:
+        with self._output.progress(f"{generator} answers {data.name}", "queries") as tell:
+            return answers.run(
+                data,
+                generator=generator,
+                ask=service.unrecorded().answer,
+                collection=collection,
+                embedder=str(service.store.corpus(collection).fingerprint or ""),
+                settings={"top_k": str(service.settings.retrieval.top_k)},
+                progress=lambda done, total: tell(done, total),
+            )
+
+    def _ingest(self, data: Dataset, *, plan: Plan, service: Service) -> tuple[str, Report]:
+        """The collection that the set's corpus went into, and how that went."""
         name = plan.collection or f"eval-{re.sub(r'[^A-Za-z0-9._-]+', '-', data.folder.resolve().name)}"
         with self._output.progress(f"ingest {data.name}", "documents") as tell:
-            report = service.ingest(
+            return name, service.ingest(
                 [str(data.folder / "corpus.jsonl")],
                 collection=name,
                 prune=plan.collection is None,
                 progress=lambda progress: tell(progress.done, progress.total, pace(progress)),
             )
+
+    def _warn(self, data: Dataset, collection: str, report: Report, *, service: Service) -> tuple[str, ...]:
+        warnings = tuple(_warnings(data, report, documents=service.store.collections.get(collection).documents))
+        for warning in warnings:
+            self._output.note(f"{data.name}: {warning}")
+        return warnings
+
+    def _measure(self, data: Dataset, earlier: Evaluation | None, *, plan: Plan, service: Service) -> Measured:
+        name, report = self._ingest(data, plan=plan, service=service)
         with self._output.progress(f"search {data.name}", "queries") as tell:
             evaluation = measure.run(
                 data,
@@ -139,9 +197,7 @@ class Evaluating:
             )
         if file := plan.file(plan.output, data):
             record.write(evaluation, file)
-        warnings = tuple(_warnings(data, report, documents=service.store.collections.get(name).documents))
-        for warning in warnings:
-            self._output.note(f"{data.name}: {warning}")
+        warnings = self._warn(data, name, report, service=service)
         compared = None if earlier is None else summary.against(evaluation, earlier)
         return Measured(evaluation, summary.summarise(evaluation), compared, report, warnings)
 
@@ -169,6 +225,24 @@ class Evaluating:
             self._show_against(item.against)
         if worst:
             self._show_worst(evaluation, worst)
+
+    def _show_answers(self, found: Sequence[Answers], worst: int) -> None:
+        for each in found:
+            figures = answers.summarise(each, first=found[0])
+            known, unknown = (figures.figures[name].cases for name in ("answered", "abstained"))
+            self._title(f"{each.generator} on {each.set}: {known} queries with an answer, {unknown} without")
+            rows = [(name, answers.shown(figure), figure.cases) for name, figure in figures.figures.items()]
+            self._output.table(("measure", "mean, 95 % interval", "of"), rows, right=("of",))
+            if figures.against:
+                self._output.line(f"correct, less {found[0].generator}: {markdown.difference(figures.against)}")
+            self._output.line("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.seconds.items()))
+            if figures.failed:
+                self._output.line(Text("failed: ", style="red"), str(figures.failed))
+            for given in answers.wrong(each)[:worst]:
+                self._output.line(Text(f"{given.id}  ", style="bold"), one_line(given.text, limit=_TEXT))
+                expected = given.references[0] if given.references else "no answer"
+                self._output.line(Text("       expected ", style="dim"), one_line(expected, limit=_TEXT))
+                self._output.line(Text("       given    ", style="dim"), one_line(given.answer, limit=_TEXT))
 
     def _show_abstention(self, found: Abstention) -> None:
         kind = f"{found.to_abstain} of {found.queries} queries {found.wrong}"
@@ -261,6 +335,37 @@ def _json(item: Measured, *, worst: int) -> dict[str, object]:
     if worst:
         found["worst"] = [asdict(result) for result in summary.worst(evaluation, worst)]
     return found
+
+
+def _answers_json(
+    found: Sequence[Answers], report: Report, warnings: Sequence[str], *, worst: int
+) -> dict[str, object]:
+    """The figures of each generator."""
+    shown: dict[str, object] = {}
+    for each in found:
+        figures = answers.summarise(each, first=found[0])
+        shown[each.generator] = {
+            "figures": {
+                name: {"cases": figure.cases, **(asdict(figure.interval) if figure.interval else {})}
+                for name, figure in figures.figures.items()
+            },
+            "correct_less_first": asdict(figures.against) if figures.against else None,
+            "seconds": dict(figures.seconds),
+            "failed": figures.failed,
+            "prompt_tokens": sum(given.prompt_tokens for given in each.given),
+            "completion_tokens": sum(given.completion_tokens for given in each.given),
+            **({"worst": [asdict(given) for given in answers.wrong(each)[:worst]]} if worst else {}),
+        }
+    return {
+        "set": found[0].set,
+        "collection": found[0].collection,
+        "documents": found[0].documents,
+        "answers": shown,
+        "settings": dict(found[0].settings),
+        "environment": asdict(found[0].environment),
+        "warnings": list(warnings),
+        "ingest": report.to_json(),
+    }
 
 
 def _flat(difference: dict[str, object]) -> dict[str, object]:

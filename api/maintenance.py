@@ -184,6 +184,8 @@ class Maintenance:
         out.line(f"{receipt.kind} {receipt.id}: removed {gone or 'nothing'}")
         if receipt.exchanges:
             out.line(f"taken out of {len(receipt.exchanges)} recorded exchanges and {receipt.answers} answers")
+        if receipt.calls:
+            out.line(f"{receipt.calls} rows of the ledger say no more whose they were")
         if receipt.rebuilt:
             out.line(f"index files built anew: {', '.join(receipt.rebuilt)}")
         out.table(("searched", "how", "found"), [(s.where, s.how, s.found) for s in receipt.searched], right=("found",))

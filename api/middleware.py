@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -27,8 +27,10 @@ SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-
 class Requests:
     """Gives each request an id (the caller's own if it is sane) and answers what nobody else could."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, counted: Callable[[str, str, int, float], None]) -> None:
+        """`counted` is told route, method, status and seconds of each."""
         self._app = app
+        self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,6 +50,8 @@ class Requests:
                 headers[REQUEST_ID] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                for name, value in scope["state"].get("headers", {}).items():
+                    headers[name] = value
             await send(message)
 
         try:
@@ -58,9 +62,10 @@ class Requests:
                 response = JSONResponse(answer, 500, media_type=problems.MEDIA_TYPE)
                 await response(scope, receive, send_with_id)
         finally:
-            ms = (time.perf_counter() - began) * 1000
+            seconds = time.perf_counter() - began
             route = getattr(scope.get("route"), "path", "-")  # the template: a path or query may hold words of a user
-            logger.info("%s %s %s %d %.1f ms", request_id, scope["method"], route, status, ms)
+            logger.info("%s %s %s %d %.1f ms", request_id, scope["method"], route, status, seconds * 1000)
+            self._counted(route, scope["method"], status, seconds)
 
 
 class KnownHosts:

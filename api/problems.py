@@ -7,6 +7,7 @@ list of `{"field", "message"}`.
 from __future__ import annotations
 
 import logging
+import math
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -23,6 +24,19 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
+
+class Busy(errors.GroundingError):
+    """As much is under way as may be."""
+
+    code = "busy"
+
+
+class Stopping(errors.GroundingError):
+    """The server gives up what is under way, because it stops."""
+
+    code = "stopping"
+
+
 STATUS: Mapping[type[errors.GroundingError], int] = {
     errors.GroundingError: 500,
     errors.ConfigurationError: 500,
@@ -31,12 +45,15 @@ STATUS: Mapping[type[errors.GroundingError], int] = {
     errors.Conflict: 409,
     errors.NotAuthenticated: 401,
     errors.NotAllowed: 403,
+    errors.RateLimited: 429,
     errors.MissingDependency: 501,
     errors.ModelError: 503,
     errors.GeneratorFailed: 502,
     errors.StoreError: 503,
     errors.CollectionBusy: 409,
     errors.LoadError: 422,
+    Busy: 503,
+    Stopping: 503,
 }
 """An error that is not listed has the status of its nearest listed base."""
 
@@ -47,6 +64,7 @@ CODES: Mapping[int, str] = {
     413: "too_large",
     415: "unsupported_media_type",
     422: "invalid_request",
+    429: "rate_limited",
     500: "internal",
     501: "not_available",
     503: "not_ready",
@@ -61,6 +79,18 @@ _LONGEST_SHOWN = 60
 def status_of(error: errors.GroundingError) -> int:
     """The HTTP status of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def retry_after(error: errors.GroundingError) -> int | None:
+    """After how many seconds the same request may pass; None where it never may, or nobody knows."""
+    match error:
+        case errors.RateLimited():
+            return max(1, math.ceil(error.retry_after))
+        case errors.GeneratorFailed(passing=True):
+            return max(1, math.ceil(error.retry_after or RETRY_SECONDS))
+        case errors.StoreUnavailable() | Busy() | Stopping():
+            return RETRY_SECONDS
+    return None
 
 
 def body(status: int, *, detail: str, code: str | None = None) -> dict[str, object]:
@@ -114,8 +144,8 @@ async def grounding_error(request: Request, error: Exception) -> Response:
     if status >= 500:
         logger.error("request %s: %s: %s", request.state.request_id, error.code, error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    if isinstance(error, errors.StoreUnavailable):
-        headers = {"Retry-After": str(RETRY_SECONDS)}
+    if (seconds := retry_after(error)) is not None:
+        headers = {"Retry-After": str(seconds)}
     return problem(status, detail=str(error), code=error.code, headers=headers)
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from grounding.entities import LABELS
 from grounding.safety.policy import Vault
 from grounding.values import Entity, Evidence, Exchange, FormName, Hit, Passage, Question, Step, Turn
+from grounding.whynot import STAGES, Fate
 from store.conversations import Conversation
 from store.documents import StoredDocument
 from store.jobs import JobInfo, JobItem
@@ -263,6 +264,7 @@ class ChatResponse(_Response):
     prompt_version: str
     usage: UsageJson
     timings_ms: dict[str, float]
+    cached_from: str | None = None
 
     @classmethod
     def of(cls, exchange: Exchange) -> Self:
@@ -284,6 +286,7 @@ class ChatResponse(_Response):
             prompt_version=exchange.prompt_version,
             usage=UsageJson.model_validate(exchange.usage),
             timings_ms=timings(exchange.steps),
+            cached_from=exchange.cached_from,
         )
 
 
@@ -430,6 +433,54 @@ class SummaryJson(_Response):
     generator: str
     total_ms: float
     passages: int
+
+
+class FeedbackRequest(_Request):
+    trace_id: str = Field(min_length=1, max_length=200, description="of an answer of your own")
+    score: float = Field(ge=-1, le=1, allow_inf_nan=False, description="-1 bad, 1 good")
+    comment: str = Field("", max_length=4000)
+
+
+class FeedbackJson(_Response):
+    score: float
+    comment: str
+    given_at: datetime
+
+
+class FeedbackResponse(FeedbackJson):
+    """What was kept; private values in the comment are placeholders."""
+
+    trace_id: str
+
+
+class WhyNotResponse(_Response):
+    """The stage that lost a passage, its rank and score there, and what each leg said of it."""
+
+    trace_id: str
+    document_id: str | None
+    passage_id: int | None
+    stage: str = Field(json_schema_extra={"enum": ["gone", "filter", *STAGES]})
+    reason: str
+    rank: int | None = None
+    score: float | None = None
+    signals: SignalsJson | None = None
+
+    @classmethod
+    def of(cls, trace_id: str, fate: Fate | None, *, document_id: str | None) -> Self:
+        """Of what became of a passage; None for a document without any."""
+        if fate is None:
+            reason = "the document has no passage: there is no text in it"
+            return cls(trace_id=trace_id, document_id=document_id, passage_id=None, stage="gone", reason=reason)
+        return cls(
+            trace_id=trace_id,
+            document_id=document_id,
+            passage_id=fate.passage_id,
+            stage=fate.stage,
+            reason=fate.reason,
+            rank=fate.rank,
+            score=fate.score,
+            signals=SignalsJson.model_validate(fate.signals),
+        )
 
 
 class ReplayRequest(_Request):

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from api import auth
+from api import auth, metrics
 from api.app import create_app
 from api.compose import build
 from grounding.errors import ConfigurationError
@@ -42,6 +42,7 @@ def run(settings: Settings, *, workers: int, started: Callable[[Started], None])
             _run_here(create_app(service), sock)
         else:
             auth.session_secret(settings.home)
+            metrics.share(settings.home)
             service.close()
             os.environ["GROUNDING_SERVER__HOST"] = settings.server.host  # workers read their settings anew
             Multiprocess(_config("api.app:create_from_environment", workers=workers), sockets=[sock]).run()

@@ -8,7 +8,8 @@ GroundingError
 │   └── EmbedderChanged     the collection holds vectors of another embedder than those it was asked with
 ├── NotAuthenticated        no key, or one that is not valid
 ├── NotAllowed              the key is valid and lacks the scope or the collection
-├── RateLimited             more requests, tokens or money than the key may have now; says when to come back
+├── RateLimited             more requests or tokens than the key may have now; says when to come back
+│   └── BudgetSpent         all the money that the key may spend in this month
 ├── MissingDependency       an optional package is not installed; says the command that installs it
 ├── ModelError              a model cannot be loaded, failed its hash check, or answered nonsense
 │   └── GeneratorFailed     the language model failed or did not answer in time
@@ -66,6 +67,10 @@ class RateLimited(GroundingError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class BudgetSpent(RateLimited):
+    code = "budget_spent"
 
 
 class MissingDependency(GroundingError):

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Generating
-from contextlib import closing
+from contextlib import closing, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal, TypeAlias
 
-from grounding import history, postprocess, preprocess, prompt, refusals, retrieve
+from grounding import caching, history, postprocess, preprocess, prompt, refusals, retrieve
 from grounding.errors import GeneratorFailed, GroundingError, InvalidRequest, NotFound
 from grounding.filters import Filter, as_json, both, parse, readable_by
 from grounding.ports import (
@@ -33,7 +34,7 @@ from grounding.ports import (
     SafetyCheck,
     SpellingCorrector,
 )
-from grounding.safety.policy import Policy, Vault, policy, redact, worst
+from grounding.safety.policy import PLACEHOLDER, Policy, Vault, policy, redact, worst
 from grounding.safety.screen import Part, Screen
 from grounding.settings import Settings
 from grounding.stopping import Stop
@@ -53,6 +54,7 @@ from grounding.values import (
     Prompt,
     Question,
     Step,
+    Template,
     Turn,
     Usage,
     Verdict,
@@ -141,6 +143,10 @@ class _Turn:
     change: int = 0
     generations: tuple[str, ...] = ()
     instructions: str = ""
+    template: Template | None = None
+    standing: str = ""
+    wanted: caching.Wanted | None = None
+    cached_from: str | None = None
     calls: list[ModelCall] = field(default_factory=list)
     generator: str = ""
     answering: bool = False
@@ -150,6 +156,13 @@ class _Turn:
     def answered_by(self) -> str:
         """The generator that was called last for the answer."""
         return next((call.generator for call in reversed(self.calls) if call.purpose == "answer"), self.generator)
+
+    @property
+    def prompt_version(self) -> str:
+        """Of the prompt that was sent, or that of the answer which is given again was made with."""
+        if self.prompt is not None:
+            return self.prompt.version
+        return self.template.version if self.template is not None and self.cached_from else ""
 
     @property
     def usage(self) -> Usage:
@@ -187,6 +200,7 @@ class Grounder:
         rewriter: QuestionRewriter | None = None,
         reranker: Reranker | None = None,
         polisher: Polisher | None = None,
+        answers: caching.Answers | None = None,
     ) -> None:
         self._settings = settings
         self._corpora = corpora
@@ -202,22 +216,30 @@ class Grounder:
         self._rewriter = rewriter
         self._reranker = reranker
         self._polisher = polisher
+        self._answers = None if settings.cache.answers == "off" else answers
+        self._program = caching.program(settings) if self._answers else ""
+        self._versions = tuple(f"{check.name}@{check.version}" for check in checks) if self._answers else ()
         self._readings = Readings()
 
     def search(self, ask: Ask) -> Exchange:
         """Retrieval alone, recorded: outcome `found`, or `no_evidence`."""
         corpus, turn = self._begin("search", ask)
-        self._recall(turn)
-        self._recognise(turn)
-        self._retrieve(turn, corpus)
-        self._publish(turn)
+        with self._failing_on_record(turn):
+            self._recall(turn)
+            self._rewrite(turn)
+            self._recognise(turn)
+            self._retrieve(turn, corpus)
+            self._publish(turn)
         return self._finish(turn, outcome="found" if turn.found.evidence else "no_evidence")
 
     def ground(self, ask: Ask) -> Exchange:
         """Steps 1 to 7: the augmented prompt for a caller's own model: outcome `ready`, `refused` or `no_evidence`."""
         corpus, turn = self._begin("ground", ask)
-        if refusal := self._prepare(turn, corpus):
+        if refusal := self._screen_question(turn):
             return self._finish(turn, outcome="refused", answer=refusal)
+        with self._failing_on_record(turn):
+            self._recall(turn)
+            self._gather(turn, corpus)
         return self._finish(turn, outcome="ready" if turn.used else "no_evidence")
 
     def answer(self, ask: Ask) -> Exchange:
@@ -235,10 +257,15 @@ class Grounder:
         time: the text of the last event's answer holds, and that of deltas may not.
         """
         corpus, turn = self._begin("chat", ask)
-        try:
-            if answer := self._prepare(turn, corpus):
+        with self._failing_on_record(turn):
+            if answer := self._screen_question(turn):
                 yield Delta(answer.text)
+            elif answer := self._recalled_answer(turn, corpus):
+                yield EvidenceFound(turn.used)
+                yield Delta(answer.text)
+                yield from (Cited(citation) for citation in answer.citations)
             else:
+                self._gather(turn, corpus)
                 yield EvidenceFound(turn.used)
                 assembler = yield from self._generate(turn, corpus, live=live)
                 if ask.stop.said:
@@ -248,13 +275,22 @@ class Grounder:
                 if answer.outcome in ("abstained", "refused"):
                     yield Delta(answer.text)
                     yield from (Cited(citation) for citation in answer.citations)
+        exchange = self._finish(turn, outcome=answer.outcome, answer=answer)
+        self._keep(turn, exchange)
+        yield Done(exchange)
+
+    @contextmanager
+    def _failing_on_record(self, turn: _Turn) -> Iterator[None]:
+        """Whatever ends a turn early leaves its record, with what was shown of it and what was called for it."""
+        try:
+            yield
         except GeneratorExit:
             self._finish(turn, outcome="partial", answer=turn.shown, error=GONE)
             raise
-        except GroundingError as error:
-            self._finish(turn, outcome="failed", answer=turn.shown, error=f"{error.code}: {error}")
+        except Exception as error:
+            told = f"{error.code}: {error}" if isinstance(error, GroundingError) else "internal"
+            self._finish(turn, outcome="failed", answer=turn.shown, error=told)
             raise
-        yield Done(self._finish(turn, outcome=answer.outcome, answer=answer))
 
     def replay(self, exchange: Exchange, *, corpus: Corpus) -> retrieve.Retrieved:
         """What retrieval finds for a recorded question within its filters, in the corpus of now or of then; recorded
@@ -270,17 +306,19 @@ class Grounder:
             reranker=self._reranker,
         )
 
-    def _prepare(self, turn: _Turn, corpus: Corpus) -> Answer | None:
-        """Steps 2 to 7; the refusal, if the question does not pass."""
-        if refusal := self._screen_question(turn):
-            return refusal
+    def _recalled_answer(self, turn: _Turn, corpus: Corpus) -> Answer | None:
+        """Step 3, and the answer to the same question, where one is remembered that still holds."""
         self._recall(turn)
+        return self._remembered(turn, corpus, self._answers) if self._answers is not None else None
+
+    def _gather(self, turn: _Turn, corpus: Corpus) -> None:
+        """Steps 4 to 7: evidence, and the prompt."""
+        self._rewrite(turn)
         self._recognise(turn)
         self._retrieve(turn, corpus)
         self._screen_evidence(turn)
         self._publish(turn)
         self._compose(turn)
-        return None
 
     def _begin(self, kind: Kind, ask: Ask) -> tuple[Corpus, _Turn]:
         """1 preprocess: characters, format, language, spelling; what the checks find is known from here on."""
@@ -338,12 +376,13 @@ class Grounder:
             )
             facts["turns"], facts["in_prompt"] = len(turns), len(turn.history)
             facts["follow_up"] = bool(found.context) or found.standalone != turn.question.clean
-        if self._rewriter is not None and turn.history:
-            self._rewrite(turn, self._rewriter)
 
-    def _rewrite(self, turn: _Turn, rewriter: QuestionRewriter) -> None:
-        """A model's stand-alone form, searched beside the others; a model that fails costs that form and no more. It is
-        shown placeholders for private values."""
+    def _rewrite(self, turn: _Turn) -> None:
+        """A model's stand-alone form of a follow-up, searched beside the others; a model that fails costs that form and
+        no more. It is shown placeholders for private values."""
+        rewriter = self._rewriter
+        if rewriter is None or not turn.history:
+            return
         with turn.trace.step("rewrite") as facts:
             facts["rewriter"] = rewriter.name
             found = rewriter.rewrite(turn.vault.hide(turn.question.clean), turn.history)
@@ -377,6 +416,96 @@ class Grounder:
             replace(turn, content=postprocess.MARKER.sub("", Vault(turn.values).restore(turn.content)))
             for turn in turns
         ]
+
+    def _remembered(self, turn: _Turn, corpus: Corpus, answers: caching.Answers) -> Answer | None:
+        """The answer that was given to the same question, if it still holds; its evidence becomes that of this turn.
+        Nothing is looked for where something private was said, but for names that the passages may say, too."""
+        if not self._may_be_shared(turn):
+            return None
+        with turn.trace.step("cache") as facts:
+            facts["hit"], facts["kind"] = False, None
+            standing, fingerprint = answers.standing(turn.ask.collection), corpus.fingerprint
+            if standing is None or fingerprint is None:
+                return None
+            turn.standing = standing
+            turn.wanted = caching.wanted(self._scope(turn, fingerprint), turn.question)
+            since = self._kept_since()
+            found, kind = answers.same(turn.wanted, since=since), "exact"
+            cache = self._settings.cache
+            if found is None and cache.answers == "semantic" and caching.stands_alone(turn.question):
+                (vector,) = self._embedder(fingerprint).embed_queries([turn.question.standalone])
+                turn.wanted = replace(turn.wanted, vector=vector)
+                found, kind = answers.like(turn.wanted, since=since, similarity=cache.similarity), "semantic"
+            if found is not None:
+                found = caching.renewed(found, lambda document, at: corpus.document_text(document, version=at))
+            if found is None:
+                return None
+            recalled = retrieve.Retrieved((), (), found.evidence, (), found.confidence)
+            given = replace(turn, found=recalled, vault=deepcopy(turn.vault))  # published only if it is given
+            given.dropped = [*found.dropped]
+            given.verdicts = [*turn.verdicts, *caching.verdicts(found)]
+            self._publish(given)
+            for item in given.used:  # so that the record hides what the passages say that is private
+                self._redacted(item.passage, given)
+            if self._is_private(given, found.answer):
+                return None
+            facts["hit"], facts["kind"] = True, kind
+        turn.found, turn.dropped, turn.verdicts, turn.vault = given.found, given.dropped, given.verdicts, given.vault
+        turn.cached_from, turn.generator, turn.generations = found.trace_id, found.generator, found.generations
+        return found.answer
+
+    def _may_be_shared(self, turn: _Turn) -> bool:
+        """Whether nothing private is in the question but names that passages may publish, and nothing in the history,
+        whose placeholders stand for other values in every conversation."""
+        if any(PLACEHOLDER.search(past.content) for past in turn.history):
+            return False
+        hidden = PLACEHOLDER.finditer("\n".join(_said(self._hidden(turn))))
+        return all(turn.policy.may_be_published(found["kind"]) for found in hidden)
+
+    def _is_private(self, turn: _Turn, answer: Answer | None) -> bool:
+        """Whether something is hidden in the question or in the answer, now that names are published."""
+        said = [*_said(turn.question), *(_told(answer) if answer is not None else ())]
+        return any(turn.vault.hide(text) != text for text in said)
+
+    def _scope(self, turn: _Turn, fingerprint: Fingerprint) -> caching.Scope:
+        """All that another turn must have in common with this one to be given its answer."""
+        ask = turn.ask
+        return caching.Scope(
+            collection=ask.collection,
+            standing=turn.standing,
+            embedder=repr(fingerprint),
+            readable={} if ask.readable is None else as_json(ask.readable),
+            filters={} if ask.filters is None else as_json(ask.filters),
+            prompt=self._template(turn),
+            instructions=ask.instructions,
+            generator=ask.generator or self._settings.models.generator,
+            top_k=ask.top_k or self._settings.retrieval.top_k,
+            policy=turn.policy,
+            checks=self._versions,
+            language=turn.question.language,
+            history=tuple((past.role, past.content) for past in turn.history),
+            program=self._program,
+        )
+
+    def _kept_since(self) -> datetime:
+        return datetime.now(UTC) - timedelta(hours=self._settings.cache.hours)
+
+    def _keep(self, turn: _Turn, exchange: Exchange) -> None:
+        """Remembers a whole answer, to be given again, where nothing private was said for it."""
+        if self._answers is None or turn.wanted is None or turn.cached_from is not None:
+            return
+        asked_for = any(v.part == "instructions" and v.action == "redact" for v in turn.verdicts)
+        route = self._settings.routes.get(turn.ask.generator or self._settings.models.generator, ())
+        makeshift = bool(route) and exchange.generator != route[0]  # it must not outlast what it stood in for
+        if caching.is_whole(exchange) and not (asked_for or makeshift or self._is_private(turn, exchange.answer)):
+            self._answers.keep(
+                turn.wanted,
+                trace_id=exchange.trace_id,
+                collection=turn.ask.collection,
+                standing=turn.standing,
+                since=self._kept_since(),
+                entries=self._settings.cache.entries,
+            )
 
     def _recognise(self, turn: _Turn) -> None:
         """4 recognise: names in the question, and in what a follow-up leans on."""
@@ -436,7 +565,7 @@ class Grounder:
         with turn.trace.step("compose") as facts:
             turn.prompt, dropped = prompt.compose(
                 self._hidden(turn),
-                template=self._prompts.template(collection=turn.ask.collection, language=turn.question.language),
+                template=self._template(turn),
                 instructions=self._instructions(turn),
                 evidence=[replace(item, passage=self._redacted(item.passage, turn)) for item in turn.used],
                 history=turn.history,
@@ -447,6 +576,12 @@ class Grounder:
             turn.dropped += dropped
             turn.messages = prompt.render(turn.prompt)
             facts["tokens"], facts["passages"] = turn.prompt.tokens, len(turn.prompt.evidence)
+
+    def _template(self, turn: _Turn) -> Template:
+        """The system text in use, read once in a turn."""
+        if turn.template is None:
+            turn.template = self._prompts.template(collection=turn.ask.collection, language=turn.question.language)
+        return turn.template
 
     def _instructions(self, turn: _Turn) -> str:
         """What the calling application adds to the prompt, with placeholders for private values."""
@@ -579,13 +714,14 @@ class Grounder:
             dropped=tuple(turn.dropped),
             verdicts=tuple(turn.verdicts),
             messages=turn.messages,
-            prompt_version=turn.prompt.version if turn.prompt else "",
+            prompt_version=turn.prompt_version,
             prompt_tokens=turn.prompt.tokens if turn.prompt else 0,
             generator=turn.answered_by,
             answer=answer,
             usage=turn.usage,
             calls=tuple(turn.calls),
             user=turn.ask.user,
+            cached_from=turn.cached_from,
             steps=(*turn.trace.steps, Step("total", turn.trace.total_ms())),
             error=error,
         )
@@ -613,6 +749,15 @@ class Grounder:
             answer=answer,
             values=turn.vault.values_in("\n".join([question.raw, *(form.text for form in question.forms)])),
         )
+
+
+def _said(question: Question) -> tuple[str, ...]:
+    return (question.clean, question.standalone, question.context)
+
+
+def _told(answer: Answer) -> tuple[str, ...]:
+    """All that an answer says."""
+    return (answer.text, *(citation.quote for citation in answer.citations), *answer.support.unsupported)
 
 
 def _part(passage: Passage) -> str:

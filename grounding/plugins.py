@@ -26,10 +26,11 @@ from grounding.ports import (
     SafetyCheck,
     SpellingCorrector,
 )
-from grounding.settings import Settings
+from grounding.settings import GeneratorSettings, Settings
 from grounding.values import Entity
 
 _FACTORY = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_LOCAL = "local"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -53,26 +54,47 @@ def embedder(name: str, *, settings: Settings) -> Embedder:
     raise ConfigurationError(_unknown("embedder", name, known=_EMBEDDERS, forms=forms))
 
 
-def generator(name: str, *, settings: Settings, embedder: Embedder) -> Generator:
-    """The generator of a known name, a chat model as `provider:model`, or `my.module:factory`.
+def generator(
+    name: str, *, settings: Settings, embedder: Embedder, options: GeneratorSettings | None = None
+) -> Generator:
+    """The generator of a name of the settings; or of a known name, a chat model as `provider:model`, a model file as
+    `local:FILE.gguf`, or `my.module:factory`. `options` say what the name stands for; by default those of the settings.
 
     A factory may return a Generator or a chat model of langchain-core.
     """
-    known = _GENERATORS.get(name.casefold())
+    options = options or _stands_for(name, settings)
+    model = options.model
+    known = _GENERATORS.get(model.casefold())
     if known is not None:
         return known(embedder)
     from grounding.models import langchain
     from grounding.prompt import render
 
-    if name.partition(":")[0] in langchain.PROVIDERS:
-        return langchain.from_provider(name, render=render, environ=os.environ)
-    if _FACTORY.fullmatch(name):
-        made = _called(name, seam="generator", settings=settings)
+    prefix = model.partition(":")[0]
+    if prefix in langchain.PROVIDERS:
+        return langchain.from_provider(name, options=options, render=render, environ=os.environ)
+    if prefix == _LOCAL:
+        from grounding.models import llamacpp
+
+        threads, folder = settings.models.threads, settings.models_folder
+        return llamacpp.from_name(model, options=options, threads=threads, models_folder=folder, render=render)
+    if _FACTORY.fullmatch(model):
+        made = _called(model, seam="generator", settings=settings)
         if langchain.is_chat_model(made):
-            return langchain.from_model(made, name=name, render=render)
-        return cast(Generator, _fitting(made, Generator, seam="generator", name=name))
-    forms = f"provider:model ({', '.join(sorted(langchain.PROVIDERS))}), my.module:factory"
-    raise ConfigurationError(_unknown("generator", name, known=_GENERATORS, forms=forms))
+            return langchain.from_model(made, name=name, render=render, options=options)
+        return cast(Generator, _fitting(made, Generator, seam="generator", name=model))
+    raise ConfigurationError(_unknown("generator", model, known=_GENERATORS, forms=_generator_forms()))
+
+
+def _stands_for(name: str, settings: Settings) -> GeneratorSettings:
+    """What the settings say of a name, or a model of this name with what holds for any."""
+    return settings.generators.get(name) or GeneratorSettings(model=name or " ")
+
+
+def _generator_forms() -> str:
+    from grounding.models.langchain import PROVIDERS
+
+    return f"provider:model ({', '.join(sorted(PROVIDERS))}), {_LOCAL}:FILE.gguf, my.module:factory"
 
 
 def is_known_generator(name: str) -> bool:
@@ -84,7 +106,8 @@ def is_known_generator(name: str) -> bool:
 
 
 def question_rewriter(*, settings: Settings) -> QuestionRewriter | None:
-    """The rewriter of the settings, a chat model as `provider:model` or `my.module:factory`; None for `none`.
+    """The rewriter of the settings: a name of `generators` that is a chat model, one as `provider:model` or as
+    `my.module:factory`; None for `none`.
 
     A factory may return a QuestionRewriter or a chat model of langchain-core.
     """
@@ -93,15 +116,17 @@ def question_rewriter(*, settings: Settings) -> QuestionRewriter | None:
         return None
     from grounding.models import langchain
 
-    if name.partition(":")[0] in langchain.PROVIDERS:
-        return langchain.rewriter_from_provider(name, seconds=seconds, environ=os.environ)
-    if _FACTORY.fullmatch(name):
-        made = _called(name, seam="rewriter", settings=settings)
+    options = _stands_for(name, settings)
+    model = options.model
+    if model.partition(":")[0] in langchain.PROVIDERS:
+        return langchain.rewriter_from_provider(name, options=options, seconds=seconds, environ=os.environ)
+    if _FACTORY.fullmatch(model) and not model.startswith(f"{_LOCAL}:"):
+        made = _called(model, seam="rewriter", settings=settings)
         if langchain.is_chat_model(made):
-            return langchain.rewriter_from_model(made, name=name, seconds=seconds)
-        return cast(QuestionRewriter, _fitting(made, QuestionRewriter, seam="rewriter", name=name))
-    forms = f"provider:model ({', '.join(sorted(langchain.PROVIDERS))}), my.module:factory"
-    raise ConfigurationError(_unknown("rewriter", name, known=("none",), forms=forms))
+            return langchain.rewriter_from_model(made, name=name, seconds=seconds, options=options)
+        return cast(QuestionRewriter, _fitting(made, QuestionRewriter, seam="rewriter", name=model))
+    forms = f"provider:model ({', '.join(sorted(langchain.PROVIDERS))}), my.module:factory, a generator of these"
+    raise ConfigurationError(_unknown("rewriter", name, known=("none", *settings.generators), forms=forms))
 
 
 def reranker(*, settings: Settings) -> Reranker | None:

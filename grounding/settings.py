@@ -22,6 +22,8 @@ from grounding.errors import ConfigurationError
 
 PREFIX = "GROUNDING_"
 FILE_NAME = "grounding.toml"
+_NO_SETTINGS = (PREFIX + "HOME", PREFIX + "API_KEY")
+"""Where everything is, and the key that `grounding mcp` serves for."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OPEN = ("models.entities.", "safety.pii.", "safety.collections.", "safety.keys.", "generators.", "routes.")
 """Below these the user gives the names."""
@@ -151,6 +153,13 @@ class GeneratorSettings(_Section):
     retries: int = Field(1, ge=0, le=10, description="more attempts after a failure that passes, before any text came")
     max_calls: int = Field(256, ge=1, le=10_000, description="calls under way at most; the next one finds it busy")
 
+    @model_validator(mode="after")
+    def _priced_both_ways(self) -> Self:
+        alone = (self.input_price is None) != (self.output_price is None)
+        if alone or (self.cached_input_price is not None and self.input_price is None):
+            raise ValueError("give input_price and output_price together, or neither")
+        return self
+
 
 class Routing(_Section):
     breaker_failures: int = Field(5, ge=1, description="so many failures in a row, and a generator is passed over")
@@ -162,14 +171,16 @@ class Limits(_Section):
 
     requests_per_minute: int | None = Field(None, ge=1)
     tokens_per_minute: int | None = Field(None, ge=1, description="of prompts and answers")
-    usd_per_month: float | None = Field(None, ge=0, description="by the calendar, in UTC")
+    usd_per_month: float | None = Field(None, ge=0, allow_inf_nan=False, description="by the calendar, in UTC")
 
 
 class Cache(_Section):
     """Answers that are given again: only within the same permissions, documents, prompt, generator and rules."""
 
     answers: Literal["off", "exact", "semantic"] = Field(
-        "off", description="`exact`: to the same stand-alone question; `semantic`: to one that means the same, too"
+        "off",
+        description="`exact`: to the same stand-alone question; `semantic`: to one that differs in case, marks and "
+        "courtesies, too",
     )
     similarity: float = Field(0.97, ge=0.5, le=1, description="least cosine of two questions that mean the same")
     hours: float = Field(24, gt=0, description="an answer is given again for so long")
@@ -293,7 +304,7 @@ def _load(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
         _put(tree, name, value, origin=str(file))
         origins[name] = str(file)
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable == PREFIX + "HOME":
+        if not variable.startswith(PREFIX) or variable in _NO_SETTINGS:
             continue
         name = variable.removeprefix(PREFIX).lower().replace("__", ".")
         _put(tree, name, _environment_value(name, environ[variable]), origin=variable)

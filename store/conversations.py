@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias, cast
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from grounding.errors import NotFound
 from grounding.filters import Filter
@@ -76,6 +77,30 @@ class ConversationStore:
         query = _CONVERSATIONS.order_by(ConversationRow.updated_at.desc(), ConversationRow.id).limit(limited(limit))
         with self._database.read() as connection:
             return tuple(_conversation(*row) for row in connection.execute(query))
+
+    def append(self, conversation_id: str, turns: Sequence[Turn], *, collection: str, owner: str) -> None:
+        """Adds turns of a caller who answers without an Exchange, in one transaction; one of a new conversation begins
+        it. Whoever calls hides private values before: `values` are sealed, `content` is kept as it is."""
+        if not turns:
+            return
+        now, bound_to = datetime.now(UTC), of_conversation(conversation_id)
+        rows = [
+            {
+                "conversation_id": conversation_id,
+                "role": turn.role,
+                "content": turn.content.encode("utf-8", "replace").decode("utf-8"),
+                "message_id": turn.message_id or uuid.uuid4().hex,
+                "created_at": turn.created_at or now,
+                "sealed": self._sealer.seal(turn.values, bound_to=bound_to),
+            }
+            for turn in turns
+        ]
+        begun = {"id": conversation_id, "collection": collection, "owner": owner, "created_at": now, "updated_at": now}
+        used = update(ConversationRow).where(ConversationRow.id == conversation_id).values(updated_at=now)
+        with self._database.write() as connection:
+            if not connection.execute(used).rowcount:
+                connection.execute(insert(ConversationRow), begun)
+            connection.execute(insert(TurnRow), rows)
 
     def _turns(
         self, connection: Connection, conversation_id: str, *, limit: int | None, where: Filter | None, withdrawn: bool

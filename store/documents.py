@@ -135,6 +135,13 @@ class Documents:
             updated_at=row["updated_at"],
         )
 
+    def passage_ids(self, document_id: str, *, collection: str) -> tuple[int, ...]:
+        """The passages of a document, in their order. Raises NotFound."""
+        with self._database.read() as connection:
+            key, _, _ = _found(connection, document_id, collection)
+            query = select(PassageRow.id).where(PassageRow.document_id == key).order_by(PassageRow.start)
+            return tuple(connection.execute(query).scalars())
+
     def delete(self, document_id: str, *, collection: str | None = None) -> bool:
         """Whether there was such a document; it is gone from every leg and from the answers of every conversation, in
         every process, when this returns. Waits for no ingest.

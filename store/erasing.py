@@ -12,9 +12,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
-from sqlalchemy import JSON, ColumnElement, Connection, Table, Text, cast, delete, func, literal, or_, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    case,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from grounding.errors import Conflict, InvalidRequest, NotFound, StoreError
 from store import needles, passages
@@ -25,6 +40,7 @@ from store.documents import forget, remove_documents
 from store.jobs import ENDED
 from store.judgements import JudgementStore
 from store.schema import (
+    AdmissionRow,
     Base,
     CollectionRow,
     ConversationRow,
@@ -33,9 +49,11 @@ from store.schema import (
     DocumentText,
     ExchangeDocument,
     ExchangeRow,
+    FeedbackRow,
     JobItemRow,
     JobRow,
     KeyRow,
+    ModelCallRow,
     PassageEntity,
     PassageRow,
     RetiredDocument,
@@ -45,8 +63,9 @@ from store.schema import (
     VectorRow,
     table_of,
 )
-from store.scrubbing import Scrubbed, scrub_exchanges, scrub_jobs
+from store.scrubbing import ERASED, Scrubbed, scrub_exchanges, scrub_jobs
 from store.sealing import Sealer
+from store.usage import named
 
 Kind: TypeAlias = Literal["document", "conversation", "user"]
 
@@ -77,8 +96,9 @@ class Receipt:
     """What was erased, and where it was searched for afterwards.
 
     `removed` are rows by table; `exchanges` the traces whose words were taken out, `answers` how many answers of
-    conversations were taken back; `rebuilt` collections whose index files were built anew. `unfinished` says what could
-    not be done and what to do about it, `notes` what the receipt does not speak for.
+    conversations were taken back; `calls` rows of the ledger that keep their figures and say no more whose they were;
+    `rebuilt` collections whose index files were built anew. `unfinished` says what could not be done and what to do
+    about it, `notes` what the receipt does not speak for.
     """
 
     kind: Kind
@@ -93,6 +113,7 @@ class Receipt:
     searched: tuple[Searched, ...]
     unfinished: tuple[str, ...]
     notes: tuple[str, ...]
+    calls: int = 0
 
     @property
     def clean(self) -> bool:
@@ -107,6 +128,7 @@ class _Gone:
     removed: dict[str, int] = field(default_factory=dict)
     scrubbed: Scrubbed = field(default_factory=lambda: Scrubbed((), 0, (), frozenset()))
     jobs: int = 0
+    calls: int = 0
     texts: list[str] = field(default_factory=list)
     rows: list[tuple[Table, ColumnElement[bool]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -169,23 +191,34 @@ class Eraser:
         """If not `thoroughly`, the database is not written anew, and no file is searched."""
         gone = _Gone()
         with self._database.write() as connection:
-            whole = ConversationRow.id == conversation_id
-            _erase_conversations(connection, gone, whole, ExchangeRow.conversation_id == conversation_id)
+            whole = select(ConversationRow.id).where(ConversationRow.id == conversation_id)
+            asked = select(ExchangeRow.trace_id).where(ExchangeRow.conversation_id == conversation_id)
+            _erase_conversations(connection, gone, _all(connection, whole), _all(connection, asked))
+            _unname(connection, gone, ModelCallRow.conversation_id == conversation_id, {})
         self._database.reached("erasure committed")
         return self._finished("conversation", conversation_id, gone, (), thoroughly=thoroughly)
 
     def user(self, user_id: str) -> Receipt:
         """Raises InvalidRequest for an empty id."""
         if not user_id:
-            raise InvalidRequest("a user is named by the id of their key; erase what came without one by conversation")
+            raise InvalidRequest(
+                "a user is named by the id of their key, or as callers name them; erase what came without either by "
+                "conversation"
+            )
         gone = _Gone()
         with self._database.write() as connection:
-            whole = ConversationRow.owner == user_id
-            theirs = select(ConversationRow.id).where(whole)
-            asked = or_(ExchangeRow.caller == user_id, ExchangeRow.conversation_id.in_(theirs))
-            _erase_conversations(connection, gone, whole, asked)
+            conversations, traces = _of_user(connection, user_id)
+            # Not "", which would be charged to those who come without a key.
+            key_id = case((ModelCallRow.key_id == user_id, ERASED), else_=ModelCallRow.key_id)
+            theirs = or_(ModelCallRow.user == named(user_id), ModelCallRow.key_id == user_id)
+            _unname(connection, gone, theirs, {"user": "", "key_id": key_id})
+            _delete(connection, gone, AdmissionRow, AdmissionRow.key_id == user_id)
+            _delete(connection, gone, FeedbackRow, FeedbackRow.caller == user_id)
+            _erase_conversations(connection, gone, conversations, traces)
             if connection.execute(select(KeyRow.id).where(KeyRow.id == user_id)).one_or_none():
                 gone.notes.append(f"the key itself stays: run  grounding key revoke {user_id}  to end it")
+            else:
+                gone.texts.append(user_id)
         self._database.reached("erasure committed")
         return self._finished("user", user_id, gone, ())
 
@@ -204,7 +237,7 @@ class Eraser:
         unfinished = [*held_up.values(), *self._cleared(thoroughly=thoroughly)]
         self._database.reached("erasure compacted")
         searched, notes = [*self._rows(gone), *self._indexes(names)], [*gone.notes, _BACKUPS]
-        if not any(gone.removed.values()) and not gone.scrubbed.exchanges:
+        if not any(gone.removed.values()) and not gone.scrubbed.exchanges and not gone.calls:
             notes.append(_NOTHING)
         if thoroughly:
             searched += self._files(kind, gone.texts, unfinished=unfinished, notes=notes)
@@ -225,6 +258,7 @@ class Eraser:
             searched=tuple(searched),
             unfinished=tuple(unfinished),
             notes=tuple(notes),
+            calls=gone.calls,
         )
 
     def _held_up(self, name: str, *, wait: bool) -> str:
@@ -413,21 +447,50 @@ def _count_document(connection: Connection, key: int, gone: _Gone) -> None:
     gone.texts += connection.execute(headings).scalars()
 
 
+def _of_user(connection: Connection, user_id: str) -> tuple[list[str], list[str]]:
+    """The conversations and the Exchanges of a key, or of a user as callers name them. A conversation that a user took
+    part in is theirs whole: what they said is in the prompts of what was said after."""
+    traces = set(_all(connection, select(ExchangeRow.trace_id).where(ExchangeRow.caller == user_id)))
+    conversations = set(_all(connection, select(ConversationRow.id).where(ConversationRow.owner == user_id)))
+    said = ExchangeRow.body.contains(f'"user":{json.dumps(user_id)}', autoescape=True)
+    query = select(ExchangeRow.trace_id, ExchangeRow.conversation_id, ExchangeRow.body).where(said)
+    for trace_id, conversation_id, body in connection.execute(query.execution_options(yield_per=100)):
+        if json.loads(body).get("user") == user_id:
+            traces.add(trace_id)
+            conversations.update([conversation_id] if conversation_id else [])
+    for some in passages.batches(sorted(conversations)):
+        traces.update(_all(connection, select(ExchangeRow.trace_id).where(ExchangeRow.conversation_id.in_(some))))
+    return sorted(conversations), sorted(traces)
+
+
+def _all(connection: Connection, query: Select[str]) -> list[str]:
+    return list(connection.execute(query).scalars())
+
+
 def _erase_conversations(
-    connection: Connection, gone: _Gone, whole: ColumnElement[bool], exchanges: ColumnElement[bool]
+    connection: Connection, gone: _Gone, conversations: Sequence[str], traces: Sequence[str]
 ) -> None:
     """Erases whole conversations, and Exchanges with the turns that they added to any."""
-    conversations = connection.execute(select(ConversationRow.id).where(whole)).scalars().all()
-    traces = connection.execute(select(ExchangeRow.trace_id).where(exchanges)).scalars().all()
     gone.texts += conversations
     for some in passages.batches(conversations):
         _delete(connection, gone, TurnRow, TurnRow.conversation_id.in_(some))
     for some in passages.batches(traces):
         _delete(connection, gone, TurnRow, TurnRow.trace_id.in_(some))
         _delete(connection, gone, ExchangeDocument, ExchangeDocument.trace_id.in_(some))
+        _delete(connection, gone, FeedbackRow, FeedbackRow.trace_id.in_(some))
+        _unname(connection, gone, ModelCallRow.trace_id.in_(some), {})
         _delete(connection, gone, ExchangeRow, ExchangeRow.trace_id.in_(some))
     for some in passages.batches(conversations):
+        _unname(connection, gone, ModelCallRow.conversation_id.in_(some), {})
         _delete(connection, gone, ConversationRow, ConversationRow.id.in_(some))
+
+
+def _unname(connection: Connection, gone: _Gone, where: ColumnElement[bool], others: Mapping[str, Any]) -> None:
+    """Takes out of the ledger which conversation and Exchange calls belonged to, and puts others in the place of more
+    columns. What they cost stays."""
+    gone.rows.append((table_of(ModelCallRow), where))
+    change = update(ModelCallRow).where(where).values({"conversation_id": None, "trace_id": None, **others})
+    gone.calls += connection.execute(change).rowcount
 
 
 def _delete(connection: Connection, gone: _Gone, model: type[Base], where: ColumnElement[bool]) -> None:

@@ -30,6 +30,7 @@ from store.schema import (
     TurnRow,
 )
 from store.sealing import Sealer, of_conversation, of_exchange, plainly, unsaid
+from store.usage import add_calls
 from store.withdrawing import scrubbed, withdraw_answers
 
 _LOOKED_THROUGH = 5
@@ -60,7 +61,7 @@ class ExchangeStore:
     def record(self, exchange: Exchange, *, turns: Sequence[Turn] = ()) -> None:
         """Keeps the Exchange and its turns in one transaction; a new conversation_id begins a conversation that
         belongs to `exchange.caller`. Of documents that were deleted while the turn ran no word is kept; of a
-        conversation that was erased meanwhile, nothing.
+        conversation that was erased meanwhile, nothing but what its models cost.
 
         Raises Conflict for a trace_id that is there already.
         """
@@ -76,6 +77,7 @@ class ExchangeStore:
                 exchange = scrubbed(replace(exchange, values=unsaid(exchange.values, said)), gone)
                 columns = _columns(exchange, self._sealer)
             if exchange.conversation_id is not None and not _touch(connection, exchange, exchange.conversation_id):
+                _bill(connection, exchange, erased=True)
                 return
             try:
                 connection.execute(insert(ExchangeRow), columns)
@@ -87,6 +89,7 @@ class ExchangeStore:
                 connection.execute(insert(TurnRow), [_turn(turn, exchange, self._sealer) for turn in turns])
             if withdrawn:
                 withdraw_answers(connection, [exchange.trace_id])
+            _bill(connection, exchange, erased=False)
 
     def get(self, trace_id: str, *, private: bool = False) -> Exchange:
         """The record, with the values of its placeholders if `private`: those are for asking again, not for showing.
@@ -189,6 +192,19 @@ def replace_exchange(connection: Connection, exchange: Exchange, sealer: Sealer)
     connection.execute(delete(ExchangeDocument).where(ExchangeDocument.trace_id == exchange.trace_id))
     if documents := _documents(exchange):
         connection.execute(insert(ExchangeDocument), documents)
+
+
+def _bill(connection: Connection, exchange: Exchange, *, erased: bool) -> None:
+    """Writes down the calls of an Exchange. Of one that was erased while the turn ran, it may be the user who was."""
+    add_calls(
+        connection,
+        exchange.calls,
+        key_id=exchange.caller,
+        user="" if erased else exchange.user,
+        conversation_id=None if erased else exchange.conversation_id,
+        collection=exchange.collection,
+        trace_id=None if erased else exchange.trace_id,
+    )
 
 
 def _gone(connection: Connection, exchange: Exchange) -> frozenset[str]:

@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping, insert, select, update
 
 from grounding.errors import InvalidRequest, NotAuthenticated, NotFound, StoreError
+from grounding.settings import Limits
 from store.database import Database
 from store.schema import KeyRow
 
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """A key without its secret. `collections` None allows all of them."""
+    """A key without its secret. `collections` None allows all of them. `limits` are its own."""
 
     id: str
     name: str
@@ -35,6 +36,7 @@ class KeyInfo:
     created_at: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None
+    limits: Limits
 
 
 class Keys:
@@ -48,6 +50,7 @@ class Keys:
         collections: Iterable[str] | None = None,
         groups: Iterable[str] = (),
         name: str = "",
+        limits: Limits | None = None,
     ) -> tuple[KeyInfo, str]:
         """The key and its secret `gk_...`, which cannot be read again. Raises InvalidRequest for an unknown scope."""
         granted = sorted(set(scopes))
@@ -64,6 +67,7 @@ class Keys:
             "collections": None if collections is None else sorted(set(collections)),
             "groups": list(dict.fromkeys(groups)),
             "created_at": datetime.now(UTC),
+            **(limits or Limits()).model_dump(),
         }
         with self._database.write() as connection:
             connection.execute(insert(KeyRow), row)
@@ -95,6 +99,16 @@ class Keys:
             now = datetime.now(UTC)
             revoke = update(KeyRow).where(KeyRow.id == key_id, KeyRow.revoked_at.is_(None)).values(revoked_at=now)
             return connection.execute(revoke).rowcount > 0
+
+    def limit(self, key_id: str, change: Callable[[Limits], Limits]) -> KeyInfo:
+        """The key with other limits of its own. Raises NotFound for an unknown id."""
+        with self._database.write() as connection:
+            key = connection.execute(_KEYS.where(KeyRow.id == key_id)).mappings().one_or_none()
+            if key is None:
+                raise NotFound(f"key {key_id[:200]!r} is not known")
+            limits = change(_limits(key))
+            connection.execute(update(KeyRow).where(KeyRow.id == key_id).values(**limits.model_dump()))
+            return _key(connection.execute(_KEYS.where(KeyRow.id == key_id)).mappings().one())
 
     def any(self) -> bool:
         """Whether a valid key exists."""
@@ -128,7 +142,12 @@ def _key(row: RowMapping) -> KeyInfo:
         created_at=row["created_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+        limits=_limits(row),
     )
+
+
+def _limits(row: RowMapping) -> Limits:
+    return Limits(**{name: row[name] for name in Limits.model_fields})
 
 
 _KEYS = select(
@@ -141,4 +160,7 @@ _KEYS = select(
     KeyRow.created_at,
     KeyRow.revoked_at,
     KeyRow.last_used_at,
+    KeyRow.requests_per_minute,
+    KeyRow.tokens_per_minute,
+    KeyRow.usd_per_month,
 )

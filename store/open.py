@@ -15,6 +15,7 @@ from grounding.errors import CollectionBusy, ConfigurationError, NotFound, Store
 from grounding.settings import Storage
 from grounding.values import Exchange, Fingerprint
 from store import fingerprints, restoring
+from store.answers import AnswerStore
 from store.backups import BackupReport, Progress, backup, silent
 from store.check import CheckResult, check_collection, check_database
 from store.collections import Collections, Place
@@ -25,18 +26,21 @@ from store.database import Database, folder_of
 from store.documents import Documents
 from store.erasing import Eraser, Receipt
 from store.exchanges import ExchangeStore
+from store.feedback import FeedbackStore
 from store.generations import KINDS
 from store.jobs import Jobs
 from store.judgements import JudgementStore
 from store.keys import Keys
 from store.migrating import Migration, forget
 from store.milestones import Reached, unheard
+from store.prompts import PromptStore
 from store.publishing import Publisher, standing
 from store.readers import Care, VectorReader
 from store.replaying import PastCorpus, standing_then
 from store.schema import CollectionRow, VectorRow
 from store.sealing import Sealer
 from store.upkeep import Upkeep
+from store.usage import UsageStore
 from store.writer import CollectionWriter
 
 
@@ -52,8 +56,12 @@ class Store:
         self.conversations = ConversationStore(database, sealer)
         self.exchanges = ExchangeStore(database, sealer)
         self.judgements = JudgementStore(database)
+        self.feedback = FeedbackStore(database)
         self.jobs = Jobs(database, home=home)
         self.keys = Keys(database)
+        self.usage = UsageStore(database)
+        self.prompts = PromptStore(database)
+        self.answers = AnswerStore(database, self.exchanges)
         self._database = database
         self._eraser = Eraser(database, home=home, sealer=sealer, rebuild=self._rebuild, check=self.check)
         self._corpora: dict[Place, SqlCorpus] = {}

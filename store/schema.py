@@ -358,6 +358,19 @@ class ExchangeDocument(Base):
     cited: Mapped[bool]
 
 
+class FeedbackRow(Base):
+    """What a caller thinks of an answer: `score` from -1 to 1; `comment` with placeholders for private values."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (CLUSTERED,)
+
+    trace_id: Mapped[str] = mapped_column(_owned("exchanges.trace_id"), primary_key=True)
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    score: Mapped[float]
+    comment: Mapped[str]
+    given_at: Mapped[datetime]
+
+
 class JudgementRow(Base):
     """What one version of a check found in a text, of which there is only the SHA-256; `findings` as JSON."""
 

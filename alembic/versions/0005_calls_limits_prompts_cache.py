@@ -1,4 +1,4 @@
-"""The ledger of model calls, limits of keys, prompts in versions, answers that may be given again."""
+"""The ledger of model calls, limits of keys, prompts in versions, answers that may be given again, feedback."""
 
 import sqlalchemy as sa
 
@@ -88,6 +88,19 @@ def upgrade() -> None:
     op.create_index("ix_cached_answers_scope_created_at", "cached_answers", ["scope", "created_at"])
     op.create_index("ix_cached_answers_created_at", "cached_answers", ["created_at"])
     op.create_index("ix_cached_answers_trace_id", "cached_answers", ["trace_id"])
+    op.create_table(
+        "feedback",
+        sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("given_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("trace_id", "caller", name="pk_feedback"),
+        sa.ForeignKeyConstraint(
+            ["trace_id"], ["exchanges.trace_id"], ondelete="CASCADE", name="fk_feedback_trace_id_exchanges"
+        ),
+        sqlite_with_rowid=False,
+    )
     op.add_column("keys", sa.Column("requests_per_minute", sa.Integer(), nullable=True))
     op.add_column("keys", sa.Column("tokens_per_minute", sa.BigInteger(), nullable=True))
     op.add_column("keys", sa.Column("usd_per_month", sa.Double(), nullable=True))
@@ -97,5 +110,5 @@ def downgrade() -> None:
     op.drop_column("keys", "usd_per_month")
     op.drop_column("keys", "tokens_per_minute")
     op.drop_column("keys", "requests_per_minute")
-    for table in ("cached_answers", "prompt_uses", "prompts", "admissions", "model_calls"):
+    for table in ("feedback", "cached_answers", "prompt_uses", "prompts", "admissions", "model_calls"):
         op.drop_table(table)

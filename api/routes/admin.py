@@ -7,17 +7,18 @@ from typing import Annotated, Literal, cast
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment
 from pydantic import TypeAdapter
 
 from api import pages, problems
-from api.auth import COOKIE, SESSION_SECONDS, Gate
+from api.auth import COOKIE, SESSION_SECONDS, Caller, Gate
 from api.compose import Service
 from api.dependencies import Administrator, Serving
-from api.schemas import Listing, ReplayRequest, ReplayResponse, SummaryJson
+from api.schemas import FeedbackJson, Listing, ReplayRequest, ReplayResponse, SummaryJson, WhyNotResponse
 from api.words import FORMS
-from grounding.errors import GroundingError, NotAllowed, NotAuthenticated, NotFound
+from grounding import filters, whynot
+from grounding.errors import GroundingError, InvalidRequest, NotAllowed, NotAuthenticated, NotFound
 from grounding.values import Exchange, Passage
 
 router = APIRouter(prefix="/admin", tags=["admin"])
@@ -77,17 +78,14 @@ def show_retrieval(
     trace_id: str, request: Request, service: Serving, caller: Administrator, as_format: AsFormat = None
 ) -> Response:
     """The whole record of one turn."""
-    exchange = service.store.exchanges.get(trace_id)
-    if not caller.sees(exchange.collection):
-        raise NotFound(f"trace {trace_id[:200]!r} is not known")
+    exchange = _seen(trace_id, service=service, caller=caller)
+    feedback = service.store.feedback.of(trace_id)
     if _as_html(request, as_format):
         page = pages.retrieval_page(exchange, _others(exchange, service=service))
-        return html(request, "retrieval.html", page=page, form_names=FORMS)
-    return Response(
-        TypeAdapter(Exchange).dump_json(exchange, exclude={"values"}),
-        media_type="application/json",
-        headers={"Vary": "Accept"},
-    )
+        return html(request, "retrieval.html", page=page, form_names=FORMS, feedback=feedback)
+    record = TypeAdapter(Exchange).dump_python(exchange, mode="json", exclude={"values"})
+    record["feedback"] = [FeedbackJson.model_validate(each).model_dump(mode="json") for each in feedback]
+    return JSONResponse(record, headers={"Vary": "Accept"})
 
 
 @router.post("/retrievals/{trace_id}/replay")
@@ -106,6 +104,92 @@ def replay_retrieval(
     then, now = exchange.ranking[:depth], found.ranking[:depth]
     known = {passage.id: passage for passage in today.passages([hit.passage_id for hit in (*then, *now)])}
     return ReplayResponse.of(trace_id, then, now, known=known, pinned=pinned)
+
+
+@router.get(
+    "/retrievals/{trace_id}/why-not", response_model=WhyNotResponse, responses={200: {"content": {"text/html": {}}}}
+)
+def why_not(
+    trace_id: str,
+    request: Request,
+    service: Serving,
+    caller: Administrator,
+    document: Annotated[str, Query(max_length=500, description="the id of a document")] = "",
+    passage: Annotated[int | None, Query(description="the id of a passage")] = None,
+    as_format: AsFormat = None,
+) -> WhyNotResponse | Response:
+    """The stage at which a document or a passage was lost on the way to an answer, with its rank and score there."""
+    exchange = _seen(trace_id, service=service, caller=caller)
+    if bool(document) == (passage is not None):
+        raise InvalidRequest("why-not: name either a document or a passage: ?document=ID or ?passage=ID")
+    found = _of_document(exchange, document, service=service) if document else None
+    if found is None and passage is not None:
+        found = _of_passage(exchange, passage, service=service)
+    assert found is not None
+    if _as_html(request, as_format):
+        return html(request, "why_not.html", found=found)
+    return found
+
+
+def _of_document(exchange: Exchange, document_id: str, *, service: Service) -> WhyNotResponse:
+    """What became of the passage of a document that came furthest."""
+    try:
+        stored = service.store.documents.get(document_id, collection=exchange.collection)
+        ids = service.store.documents.passage_ids(document_id, collection=exchange.collection)
+    except NotFound:
+        ids = tuple(i.passage.id for i in exchange.evidence if i.passage.document_id == document_id)
+        if not ids:
+            return WhyNotResponse(
+                trace_id=exchange.trace_id,
+                document_id=document_id,
+                passage_id=None,
+                stage="gone",
+                reason=f"the collection {exchange.collection!r} has no document of this id, and the record names none",
+            )
+        stored = None
+    fate = whynot.furthest(whynot.fate(exchange, number) for number in ids)
+    found = WhyNotResponse.of(exchange.trace_id, fate, document_id=document_id)
+    if stored is None or found.stage != "retrieve":
+        return found
+    if not _passes_filters(exchange, document_id, service=service):
+        reason = "the filters of the question, or what its caller may read, leave the document out"
+        return found.model_copy(update={"stage": "filter", "reason": reason})
+    if stored.updated_at > exchange.created_at:
+        return found.model_copy(update={"reason": f"{found.reason}; the document was ingested after this question"})
+    return found
+
+
+def _of_passage(exchange: Exchange, passage_id: int, *, service: Service) -> WhyNotResponse:
+    known = {item.passage.id: item.passage.document_id for item in exchange.evidence}
+    try:
+        corpus = service.store.corpus(exchange.collection)
+        known |= {found.id: found.document_id for found in corpus.passages([passage_id])}
+    except NotFound:
+        pass  # the collection is gone: the record is all that there is
+    fate = whynot.fate(exchange, passage_id)
+    document_id = known.get(passage_id)
+    if document_id is None and fate.stage == "retrieve":
+        reason = f"the collection {exchange.collection!r} has no passage of this id"
+        return WhyNotResponse(
+            trace_id=exchange.trace_id, document_id=None, passage_id=passage_id, stage="gone", reason=reason
+        )
+    return WhyNotResponse.of(exchange.trace_id, fate, document_id=document_id)
+
+
+def _passes_filters(exchange: Exchange, document_id: str, *, service: Service) -> bool:
+    try:
+        service.store.documents.get(document_id, collection=exchange.collection, where=filters.parse(exchange.filters))
+    except NotFound:
+        return False
+    return True
+
+
+def _seen(trace_id: str, *, service: Service, caller: Caller) -> Exchange:
+    """The record. Raises NotFound for one of a collection that is not the caller's."""
+    exchange = service.store.exchanges.get(trace_id)
+    if not caller.sees(exchange.collection):
+        raise NotFound(f"trace {trace_id[:200]!r} is not known")
+    return exchange
 
 
 @router.get("", include_in_schema=False)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 
 from api import uploads
 from api.auth import Caller
-from api.dependencies import Beside, Ingester, Searcher, Serving
+from api.dependencies import Beside, Ingester, KnownSearcher, Serving
 from api.schemas import (
     CollectionJson,
     Deleted,
@@ -48,14 +48,14 @@ _UPLOAD_BODY = {
 
 
 @router.get("/collections")
-def list_collections(service: Serving, caller: Searcher) -> Listing[CollectionJson]:
+def list_collections(service: Serving, caller: KnownSearcher) -> Listing[CollectionJson]:
     """The collections that the caller may see."""
     seen = [info for info in service.store.collections.list() if caller.sees(info.name)]
     return Listing(data=[CollectionJson.model_validate(info) for info in seen])
 
 
 @router.get("/collections/{collection}")
-def show_collection(collection: str, service: Serving, caller: Searcher) -> CollectionJson:
+def show_collection(collection: str, service: Serving, caller: KnownSearcher) -> CollectionJson:
     """A collection in numbers."""
     caller.require_collection(collection, store=service.store)
     return CollectionJson.model_validate(service.store.collections.get(collection))
@@ -73,7 +73,7 @@ def delete_collection(collection: str, service: Serving, caller: Ingester) -> De
 def list_documents(
     collection: str,
     service: Serving,
-    caller: Searcher,
+    caller: KnownSearcher,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: str | None = None,
 ) -> Listing[DocumentInfoJson]:
@@ -105,7 +105,7 @@ def add_documents(
 
 @router.get("/documents/{document_id:path}")
 def show_document(
-    document_id: str, service: Serving, caller: Searcher, collection: InCollection = None
+    document_id: str, service: Serving, caller: KnownSearcher, collection: InCollection = None
 ) -> DocumentJson:
     """A document with its text, to which the spans of citations refer."""
     return DocumentJson.of(_document(document_id, collection, store=service.store, caller=caller))

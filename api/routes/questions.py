@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-import logging
-import math
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
 
 import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 
 from api import problems
 from api.auth import Caller
 from api.compose import Service
 from api.dependencies import Chatter, Searcher, Serving
 from api.schemas import ChatRequest, ChatResponse, CitationJson, GroundResponse, SearchRequest, SearchResponse, passages
+from api.streaming import Answers, event_stream, sent
 from grounding import filters
 from grounding.errors import GroundingError, InvalidRequest, NotFound
 from grounding.pipeline import Ask, Cited, Delta, Done, Event, EvidenceFound
 from store.conversations import Conversation
 
-logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", tags=["questions"])
 
 DEFAULT_COLLECTION = "default"
@@ -33,7 +33,7 @@ def search(body: SearchRequest, service: Serving, caller: Searcher) -> SearchRes
     """Retrieval alone: the passages that fit a question best."""
     ask = Ask(
         text=body.query,
-        collection=_collection(body.collection, body.conversation_id, service=service, caller=caller),
+        collection=collection_of(body.collection, body.conversation_id, service=service, caller=caller),
         top_k=body.top_k,
         filters=filters.parse(body.filters or {}),
         conversation_id=body.conversation_id,
@@ -58,17 +58,17 @@ def ground(body: ChatRequest, service: Serving, caller: Searcher) -> GroundRespo
     response_model=ChatResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
-def chat(body: ChatRequest, request: Request, service: Serving, caller: Chatter) -> ChatResponse | Response:
+async def chat(
+    body: ChatRequest, request: Request, service: Serving, caller: Chatter, answers: Answers
+) -> ChatResponse | Response:
     """A grounded answer with verified citations, whole or as server-sent events."""
-    ask = _ask(body, service=service, caller=caller)
+    ask = await run_sync(partial(_ask, body, service=service, caller=caller))
     if not body.stream:
-        return ChatResponse.of(service.grounder.answer(ask))
-    events = service.grounder.stream(ask)  # closing it stops the model
-    first = next(events)  # what cannot be answered at all fails here, with its own status
-    return EventSourceResponse(
-        server_sent(first, events, request_id=request.state.request_id),
-        shutdown_grace_period=math.inf,  # by itself it cuts off at once; how long a stopping server waits, it knows
-    )
+        return ChatResponse.of(await answers.whole(service.grounder, ask, request=request))
+    stopping = anyio.Event()
+    events = await answers.streamed(service.grounder, ask, request=request, stopping=stopping)
+    content = server_sent(events, request_id=request.state.request_id)
+    return event_stream(content, answers=answers, stopping=stopping)
 
 
 def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
@@ -76,7 +76,7 @@ def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
         service.require_offered(body.generator)
     return Ask(
         text=body.message,
-        collection=_collection(body.collection, body.conversation_id, service=service, caller=caller),
+        collection=collection_of(body.collection, body.conversation_id, service=service, caller=caller),
         top_k=body.top_k,
         filters=filters.parse(body.filters or {}),
         conversation_id=body.conversation_id,
@@ -87,7 +87,7 @@ def _ask(body: ChatRequest, *, service: Service, caller: Caller) -> Ask:
     )
 
 
-def _collection(name: str | None, conversation_id: str | None, *, service: Service, caller: Caller) -> str:
+def collection_of(name: str | None, conversation_id: str | None, *, service: Service, caller: Caller) -> str:
     """The collection that is meant. Raises NotFound for a conversation or collection that is not the caller's."""
     if conversation_id is not None and (conversation := _begun(conversation_id, service=service)):
         caller.require_conversation(conversation)
@@ -105,22 +105,16 @@ def _begun(conversation_id: str, *, service: Service) -> Conversation | None:
         return None
 
 
-async def server_sent(
-    first: Event, rest: Generator[Event, None, None], *, request_id: str
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """The events of an answer. However it ends, the client's going away included, the model is stopped."""
-    event: Event | None = first
-    try:
-        while event is not None:
-            yield _event(event)
-            event = await run_sync(next, rest, None)
-    except GroundingError as error:
-        yield _named("error", problems.body_of(error))
-    except Exception as error:  # noqa: BLE001 - the status has been sent: the only way left to say that it failed
-        yield _named("error", problems.unexpected(error, request_id=request_id))
-    finally:
-        with anyio.CancelScope(shield=True):
-            await run_sync(rest.close)
+async def server_sent(events: AsyncGenerator[Event, None], *, request_id: str) -> AsyncGenerator[ServerSentEvent, None]:
+    """The events of an answer as they are sent; the last one is an error where one ended it."""
+    async with aclosing(events):
+        try:
+            async for event in events:
+                yield _event(event)
+        except GroundingError as error:
+            yield _named("error", problems.body_of(error))
+        except Exception as error:  # noqa: BLE001 - the status has been sent: the only way left to say that it failed
+            yield _named("error", problems.unexpected(error, request_id=request_id))
 
 
 def _event(event: Event) -> ServerSentEvent:
@@ -136,4 +130,4 @@ def _event(event: Event) -> ServerSentEvent:
 
 
 def _named(name: str, data: dict[str, object]) -> ServerSentEvent:
-    return ServerSentEvent(event=name, data=json.dumps(data, ensure_ascii=False))
+    return sent(json.dumps(data, ensure_ascii=False), name=name)

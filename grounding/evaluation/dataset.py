@@ -5,7 +5,8 @@
                  "text"}; `multi_turn` of MTRAG marks with "N/A" a turn that leans on none of them
 `qrels.tsv`      query-id, corpus-id, grade a line, with or without a header; or `qrels/test.tsv`
 `answers.jsonl`  optional: {"query_id" or "_id", "answerability"}: ANSWERABLE, PARTIAL, UNANSWERABLE or UNDERSPECIFIED,
-                 also in a list; or {"answerable": true or false}. A query may carry either field itself.
+                 also in a list; or {"answerable": true or false}; and {"answer"} or {"answers"}, what a right answer
+                 says. A query may carry these fields itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -30,13 +31,15 @@ _TITLE = 80
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query as it is asked. `leans` tells that it cannot be understood without its history."""
+    """A query as it is asked. `leans` tells that it cannot be understood without its history; `references` are right
+    answers, any of them."""
 
     id: str
     text: str
     history: tuple[Turn, ...] = ()
     answerability: Answerability | None = None
     leans: bool = False
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,16 @@ def is_dataset(folder: Path) -> bool:
 def read(folder: Path, *, queries: Path | None = None) -> Dataset:
     """The folder's set; with `queries`, other wordings of the same queries, by id. Raises InvalidRequest."""
     file = queries or folder / "queries.jsonl"
-    answers = read_answerability(folder / "answers.jsonl") if (folder / "answers.jsonl").is_file() else {}
+    told = folder / "answers.jsonl"
+    answers = read_answerability(told) if told.is_file() else {}
+    references = read_references(told) if told.is_file() else {}
     every, qrels = read_queries(file), read_qrels(folder)
     found = tuple(
-        query if query.answerability else _with(query, answers.get(query.id))
+        replace(
+            query,
+            answerability=query.answerability or answers.get(query.id),
+            references=query.references or references.get(query.id, ()),
+        )
         for query in every
         if query.id in qrels or query.answerability or query.id in answers
     )
@@ -123,7 +132,9 @@ def read_queries(file: Path) -> list[Query]:
             raise InvalidRequest(f"{where}: a second query with the id {query_id!r}")
         turns = _turns(record.get("history"), where=where)
         leans = bool(turns) and "N/A" not in _words(record.get("multi_turn"))
-        queries[query_id] = Query(query_id, text, turns, _answerability(record, where=where), leans)
+        queries[query_id] = Query(
+            query_id, text, turns, _answerability(record, where=where), leans, _references(record, where=where)
+        )
     return list(queries.values())
 
 
@@ -157,6 +168,16 @@ def read_answerability(file: Path) -> dict[str, Answerability]:
     return found
 
 
+def read_references(file: Path) -> dict[str, tuple[str, ...]]:
+    """What right answers say, by query id, of those lines that tell it. Raises InvalidRequest."""
+    found: dict[str, tuple[str, ...]] = {}
+    for number, record in _records(file):
+        where = f"{file}, line {number}"
+        if references := _references(record, where=where):
+            found[_identifier(record, "query_id" if "query_id" in record else "_id", where=where)] = references
+    return found
+
+
 def read_documents(file: Path, *, titles: set[str]) -> Documents:
     """A corpus in numbers, with the titles of these documents, or how their texts begin."""
     shown: dict[str, str] = {}
@@ -179,10 +200,6 @@ def _qrels_file(folder: Path) -> Path | None:
     return next((f for f in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if f.is_file()), None)
 
 
-def _with(query: Query, answerability: Answerability | None) -> Query:
-    return Query(query.id, query.text, query.history, answerability, query.leans)
-
-
 def _answerability(record: Mapping[str, object], *, where: str) -> Answerability | None:
     """What a line tells of it; other words than ours, as some sets have, tell nothing."""
     answerable = record.get("answerable")
@@ -192,6 +209,15 @@ def _answerability(record: Mapping[str, object], *, where: str) -> Answerability
         raise InvalidRequest(f"{where}: `answerable` is neither true nor false")
     words = (word.lower() for word in _words(record.get("answerability")))
     return cast(Answerability | None, next((word for word in words if word in get_args(Answerability)), None))
+
+
+def _references(record: Mapping[str, object], *, where: str) -> tuple[str, ...]:
+    """The texts of `answers`, or that of `answer`."""
+    given = record.get("answers") if record.get("answers") is not None else record.get("answer")
+    listed = _list(given) if isinstance(given, list) or given is None else [given]
+    if any(not isinstance(each, str) for each in listed):
+        raise InvalidRequest(f"{where}: `answer` is not a text, nor `answers` a list of texts")
+    return tuple(each for each in listed if isinstance(each, str) and each.strip())
 
 
 def _turns(value: object, *, where: str) -> tuple[Turn, ...]:

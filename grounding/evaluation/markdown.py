@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from grounding.errors import InvalidRequest
 from grounding.evaluation.record import HYBRID, RAW, Evaluation
@@ -11,6 +12,7 @@ from grounding.evaluation.statistics import Comparison
 from grounding.evaluation.summary import Summary
 
 BEGIN, END = "<!-- eval:begin -->", "<!-- eval:end -->"
+Marks: TypeAlias = tuple[str, str]
 _READING = (
     "In brackets the 95 % interval of the mean (bootstrap over queries, 10,000 resamples). The best leg is the one "
     "with the highest nDCG@10; a difference is better or worse if its interval does not hold 0."
@@ -45,15 +47,15 @@ def page(measured: Sequence[tuple[Evaluation, Summary]]) -> str:
     return "\n\n".join([*parts, f"Milliseconds of a search, p50 and p95: {times}."])
 
 
-def require_marks(file: Path) -> None:
+def require_marks(file: Path, marks: Marks = (BEGIN, END)) -> None:
     """Raises InvalidRequest unless the page has both marks, each once and in order."""
-    _split(file)
+    _split(file, marks)
 
 
-def replace(file: Path, text: str) -> None:
+def replace(file: Path, text: str, marks: Marks = (BEGIN, END)) -> None:
     """Puts a text between the marks of a page."""
-    before, after = _split(file)
-    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", "utf-8")
+    before, after = _split(file, marks)
+    file.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{after}", "utf-8")
 
 
 def difference(found: Comparison) -> str:
@@ -61,15 +63,16 @@ def difference(found: Comparison) -> str:
     return f"{found.difference:+.3f} ({found.low:+.3f} to {found.high:+.3f}): {found.verdict}"
 
 
-def _split(file: Path) -> tuple[str, str]:
+def _split(file: Path, marks: Marks) -> tuple[str, str]:
+    begins, ends = marks
     try:
         text = file.read_text("utf-8")
     except OSError as error:
         raise InvalidRequest(f"{file}: cannot be read: {error.strerror}") from None
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or END in before or BEGIN in after or END in after:
-        raise InvalidRequest(f"{file}: the marks {BEGIN} and {END} must each be there once, in this order")
+    before, begin, rest = text.partition(begins)
+    _, end, after = rest.partition(ends)
+    if not begin or not end or ends in before or begins in after or ends in after:
+        raise InvalidRequest(f"{file}: the marks {begins} and {ends} must each be there once, in this order")
     return before, after
 
 

@@ -21,13 +21,14 @@ OPEN = {
     "/healthz",
     "/readyz",
     "/docs",
+    "/metrics",
     "/admin",
     "/admin/login",
     "/admin/logout",
     "/admin/style.css",
     "/admin/icon.svg",
 }
-"""Routes that need no scope: health, documentation, the sign-in."""
+"""Routes that need no scope: health, figures where no key is needed at all, documentation, the sign-in."""
 
 
 ROUTES = [route for module in ROUTE_MODULES for route in module.router.routes if isinstance(route, APIRoute)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import cast
 
 import anyio
@@ -44,6 +44,7 @@ CHAT_FIELDS = {
     "prompt_version",
     "usage",
     "timings_ms",
+    "cached_from",
 }
 
 
@@ -270,15 +271,16 @@ class TestServerSent:
     def test_a_client_that_goes_away_closes_the_answer(self) -> None:
         closed = []
 
-        def answer() -> Generator[Event, None, None]:
+        async def answer() -> AsyncGenerator[Event, None]:
             try:
+                yield Delta("one")
                 yield Delta("two")
                 yield Delta("three")
             finally:
                 closed.append(True)
 
         async def leave_early() -> list[ServerSentEvent]:
-            stream = server_sent(Delta("one"), answer(), request_id="r")
+            stream = server_sent(answer(), request_id="r")
             seen = [await anext(stream), await anext(stream)]
             await stream.aclose()
             return seen
@@ -291,12 +293,12 @@ class TestServerSent:
         [(GeneratorFailed("the model did not answer"), "generator_failed"), (KeyError("x"), "internal")],
     )
     def test_an_error_on_the_way_is_the_last_event(self, error: Exception, code: str) -> None:
-        def answer() -> Generator[Event, None, None]:
+        async def answer() -> AsyncGenerator[Event, None]:
             yield Delta("two")
             raise error
 
         async def all_of_it() -> list[ServerSentEvent]:
-            return [event async for event in server_sent(Delta("one"), answer(), request_id="r")]
+            return [event async for event in server_sent(answer(), request_id="r")]
 
         *_, last = anyio.run(all_of_it)
         assert last.event == "error"

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.langchain import LangChainEmbedder
 from grounding.models import sentence_transformers
 from grounding.models.batching import QueryCache, SharedEmbedder
 from grounding.models.builtin import HashEmbedder
 from grounding.models.multilingual_e5 import MultilingualE5
 from grounding.ports import Embedder
 from grounding.values import FloatMatrix
+from tests.api.langchain_models import Recording
 
 TEXTS = [
     "Employees may carry over at most five days of annual leave into the next year.",
@@ -44,6 +46,7 @@ IMPLEMENTATIONS: dict[str, Callable[[Path], Embedder]] = {
     "all-minilm-l6-v2": lambda folder: sentence_transformers.bundled_minilm(threads=1),
     "shared": lambda folder: SharedEmbedder(HashEmbedder(), cache=QueryCache(0)),
     "shared and remembered": lambda folder: SharedEmbedder(HashEmbedder(), cache=QueryCache(3), lanes=2, batch=2),
+    "of LangChain": lambda folder: LangChainEmbedder(Recording(), count_tokens=HashEmbedder().count_tokens),
 }
 
 

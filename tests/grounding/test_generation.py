@@ -188,3 +188,11 @@ def test_a_stop_is_heard_once_by_everybody_who_listens() -> None:
         with stop.heard_by(lambda: heard.append("late")):
             assert stop.said
     assert heard == ["early", "late"]
+
+
+def test_an_unforeseen_failure_is_on_record_with_what_was_called() -> None:
+    memory = Memory()
+    with pytest.raises(ZeroDivisionError):
+        list(grounder(Told(Chunk("Pigs"), ZeroDivisionError("secret")), memory).stream(Ask(QUESTION)))
+    (exchange,) = memory.exchanges
+    assert (exchange.outcome, exchange.error, len(exchange.calls)) == ("failed", "internal", 1)

@@ -14,7 +14,7 @@ from grounding import plugins
 from grounding.errors import ConfigurationError, MissingDependency, ModelError
 from grounding.models.builtin import HashEmbedder
 from grounding.ports import Embedder, EntityExtractor, Generator, Polisher, SafetyCheck, SpellingCorrector
-from grounding.settings import Settings
+from grounding.settings import GeneratorSettings, Settings
 
 MODULE = """
 from langchain_core.language_models import GenericFakeChatModel
@@ -142,6 +142,46 @@ def test_a_provider_goes_through_langchain(settings: Settings, monkeypatch: pyte
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises((ConfigurationError, MissingDependency), match=r"OPENAI_API_KEY|grounding\[openai\]"):
         plugins.generator("openai:gpt-x", settings=settings, embedder=HashEmbedder())
+
+
+QUICK = {"model": "openai:gpt-x", "api_key_variable": "TEAM_KEY"}
+
+
+def test_a_name_of_the_settings_stands_for_its_model(
+    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_KEY", "k")
+    settings = make_settings(generators={"quick": QUICK, "quotes": {"model": "extractive"}})
+    assert plugins.generator("quick", settings=settings, embedder=HashEmbedder()).name == "quick"
+    assert plugins.generator("quotes", settings=settings, embedder=HashEmbedder()).name == "extractive"
+    other = GeneratorSettings(model="openai:gpt-x", api_key_variable="NO_SUCH_KEY")
+    with pytest.raises(ConfigurationError, match=r"generator 'quick': set .*NO_SUCH_KEY"):
+        plugins.generator("quick", settings=settings, embedder=HashEmbedder(), options=other)
+
+
+def test_a_name_of_the_settings_whose_model_is_unknown(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(generators={"quick": {"model": "gpt"}})
+    with pytest.raises(ConfigurationError, match=r"unknown generator 'gpt'.* local:FILE\.gguf"):
+        plugins.generator("quick", settings=settings, embedder=HashEmbedder())
+
+
+def test_a_file_of_a_model_is_looked_for(settings: Settings) -> None:
+    with pytest.raises((ConfigurationError, MissingDependency), match=r"no-such\.gguf"):
+        plugins.generator("local:/no-such.gguf", settings=settings, embedder=HashEmbedder())
+
+
+def test_a_rewriter_may_be_a_generator_of_the_settings(
+    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setenv("TEAM_KEY", "k")
+    generators = {"quick": QUICK, "mine": {"model": f"{module}:chat_model"}, "quotes": {"model": "extractive"}}
+    for name in ("quick", "mine"):
+        rewriter = plugins.question_rewriter(settings=make_settings(generators=generators, models={"rewriter": name}))
+        assert rewriter is not None
+        assert rewriter.name == name
+    for name in ("quotes", "quic", "local:/no-such.gguf", ""):
+        with pytest.raises(ConfigurationError, match=r"unknown rewriter .*quick"):
+            plugins.question_rewriter(settings=make_settings(generators=generators, models={"rewriter": name}))
 
 
 def test_an_embedder_of_the_user_is_not_read_before_it_is_needed(module: str, settings: Settings) -> None:

@@ -462,4 +462,4 @@ def test_hostile_text_takes_linear_time(hostile: str, language: str) -> None:
 
     seconds(100)
     short = min(seconds(4_000) for _ in range(2))
-    assert seconds(16_000) < 8 * short + 0.1
+    assert min(seconds(16_000) for _ in range(2)) < 8 * short + 0.1

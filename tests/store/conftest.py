@@ -9,6 +9,7 @@ import pytest
 from store.open import Store, open_store
 
 ON_BOTH = {
+    "test_answers",
     "test_check",
     "test_conversations",
     "test_documents",
@@ -21,6 +22,8 @@ ON_BOTH = {
     "test_permissions",
     "test_private_values",
     "test_processes",
+    "test_prompts",
+    "test_usage",
     "test_writer",
 }
 """Modules whose tests run over SQLite and over PostgreSQL. The others are about one of them or about neither, or
