@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
+from urllib.parse import quote as quoted
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
@@ -104,7 +105,7 @@ class _Response(BaseModel):
 
 
 class UrlCitation(_Response):
-    """Where the marker stands in the content; `url` is the document's source."""
+    """Where the marker stands in the content; `url` is the document's source, or its route here where that is none."""
 
     start_index: int
     end_index: int
@@ -134,7 +135,7 @@ class Annotation(_Response):
         start = len(before) if found else 0
         return cls(
             url_citation=UrlCitation(
-                start_index=start, end_index=start + len(found), title=citation.title, url=citation.source
+                start_index=start, end_index=start + len(found), title=citation.title, url=_url(citation)
             ),
             marker=citation.marker,
             document_id=citation.document_id,
@@ -264,3 +265,8 @@ def answer_of(exchange: Exchange) -> Answer:
 def finish_reason(exchange: Exchange) -> FinishReason:
     """Why the answer ends: a refusal is a filter's."""
     return "content_filter" if answer_of(exchange).outcome == "refused" else "stop"
+
+
+def _url(citation: Citation) -> str:
+    source = citation.source
+    return source if source.startswith(("https://", "http://")) else f"/v1/documents/{quoted(citation.document_id)}"

@@ -189,7 +189,7 @@ class Answering:
             self._changed.notify_all()
 
 
-def answering(request: Request) -> Answering:
+async def answering(request: Request) -> Answering:  # async: it is not worth the way to a thread and back
     """The answers of this application that are under way."""
     return cast(Answering, request.app.state.answering)
 

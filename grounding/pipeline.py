@@ -72,7 +72,8 @@ class Ask:
     """What a caller wants to know. `history` is for callers who keep their own; with a `conversation_id`, it is
     read from the store. `instructions` are the calling application's, added to those of the prompt. `caller` is who
     asks, `key` the name of their key, by which there may be rules of safety, `user` whom they ask for. `groups` are
-    those that the caller belongs to; None may read everything. Once `stop` is said, nobody waits for the answer."""
+    those that the caller belongs to; None may read everything. `trace_id` is to be that of the record: of this one alone;
+    "" for one made here. Once `stop` is said, nobody waits for the answer."""
 
     text: str
     collection: str = "default"
@@ -85,6 +86,7 @@ class Ask:
     caller: str = ""
     key: str = ""
     user: str = ""
+    trace_id: str = ""
     stop: Stop = field(default_factory=Stop, compare=False)
     groups: frozenset[str] | None = None
 
@@ -337,7 +339,7 @@ class Grounder:
             )
             facts["language"], facts["characters"] = question.language, len(question.clean)
         rules = policy(self._settings.safety, collection=ask.collection, key=ask.key)
-        turn = _Turn(kind, ask, trace, uuid.uuid4().hex, question, rules, self._vault(ask), change=corpus.change)
+        turn = _Turn(kind, ask, trace, ask.trace_id or uuid.uuid4().hex, question, rules, self._vault(ask), change=corpus.change)
         with trace.step("screen") as facts:
             turn.verdicts += self._screen.judge(
                 question.clean, part="question", origin="question", language=question.language, policy=rules
@@ -646,6 +648,8 @@ class Grounder:
                     waiting += assembler.feed(chunk.text)
                     if not (yield from self._show(turn, waiting)):
                         return assembler
+            if turn.ask.stop.said:  # what is left is half a sentence
+                return assembler
             waiting += assembler.close()
             yield from self._show(turn, waiting)
             facts["completion_tokens"], facts["calls"] = turn.usage.completion_tokens, len(turn.calls)

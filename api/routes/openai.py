@@ -68,7 +68,7 @@ async def complete(
         return Completion.of(exchange, model=body.model, ignored=body.ignored)
     stopping = anyio.Event()
     events = await answers.streamed(service.grounder, ask, request=request, stopping=stopping)
-    content = server_sent(events, body=body, request_id=request.state.request_id)
+    content = server_sent(events, body=body, trace_id=ask.trace_id, request_id=request.state.request_id)
     return event_stream(content, answers=answers, stopping=stopping)
 
 
@@ -206,6 +206,7 @@ def _ask(body: CompletionRequest, *, service: Service, caller: Caller) -> Ask:
     generator, collection = _named(body, service=service, caller=caller)
     return Ask(
         text=words.question,
+        trace_id=uuid.uuid4().hex,
         collection=collection_of(collection, body.conversation_id, service=service, caller=caller),
         top_k=body.top_k,
         filters=filters.parse(body.filters or {}),
@@ -276,10 +277,10 @@ def _as_numbers(vector: FloatVector) -> list[float]:
 
 
 async def server_sent(
-    events: AsyncGenerator[Event, None], *, body: CompletionRequest, request_id: str
+    events: AsyncGenerator[Event, None], *, body: CompletionRequest, trace_id: str, request_id: str
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """The chunks of an answer as they are sent; an error that ends it is the last thing said."""
-    chunks = _Chunks(body)
+    chunks = _Chunks(body, trace_id=trace_id)
     async with aclosing(events):
         try:
             async for event in events:
@@ -296,9 +297,9 @@ async def server_sent(
 class _Chunks:
     """The chunks of one answer: all have one id, and `usage` at the end if it was asked for."""
 
-    def __init__(self, body: CompletionRequest) -> None:
+    def __init__(self, body: CompletionRequest, *, trace_id: str) -> None:
         self._body = body
-        self._id = f"chatcmpl-{uuid.uuid4().hex}"
+        self._id = f"chatcmpl-{trace_id}"
         self._created = int(time.time())
         self._begun = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -121,7 +122,7 @@ class TestAnswers:
             place = cast(dict[str, object], annotation["url_citation"])
             start, end = cast(int, place["start_index"]), cast(int, place["end_index"])
             assert content[start:end] == f"[{annotation['marker']}]"
-            assert (place["title"], place["url"]) == (annotation["title"], annotation["source"])
+            assert (place["title"], place["url"]) == (annotation["title"], f"/v1/documents/{annotation['document_id']}")
 
     def test_it_is_the_answer_of_our_own_door(self, client: TestClient, handbook: str) -> None:
         own = client.post("/v1/chat", json={"message": DUBLIN, "collection": handbook}).json()
@@ -221,7 +222,9 @@ class TestStreams:
         assert "".join(cast(str, text["content"]) for text in texts).strip() == whole["content"]
         assert last.keys() == {"annotations", "context"}
         assert last["annotations"] == whole["annotations"]
-        assert cast(dict[str, object], last["context"]).keys() == CONTEXT_FIELDS
+        context = cast(dict[str, object], last["context"])
+        assert context.keys() == CONTEXT_FIELDS
+        assert chunks[0]["id"] == f"chatcmpl-{context['trace_id']}"
         assert [choice["finish_reason"] for choice in choices] == [None] * (len(choices) - 1) + ["stop"]
 
     def test_usage_comes_last_where_it_is_asked_for(self, client: TestClient, handbook: str) -> None:
@@ -418,5 +421,6 @@ class TestSaid:
 
 def test_a_marker_that_is_not_shown_has_a_place_nonetheless() -> None:
     citation = Citation(3, "d", "s.md", "T", 1, 7, 0, 4, "quote")
-    place = Annotation.of(citation, content="Nothing.").url_citation
+    place = Annotation.of(replace(citation, source="https://example.org/a"), content="Nothing.").url_citation
+    assert place.url == "https://example.org/a"
     assert (place.start_index, place.end_index) == (0, 0)
