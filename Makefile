@@ -39,12 +39,14 @@ check: $(READY) ## Lint, types, walls
 
 bench: $(READY) ## Measure speed (tests/bench; ARGS="--data FOLDER" for larger sets)
 	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tests.bench.gateway
 
-faults: $(READY) ## Kill 200 ingests, turn 200 bits, swap 100 indexes (ARGS="--corpus FOLDER/corpus.jsonl")
+faults: $(READY) ## Kill 200 ingests, turn 200 bits, swap 100 indexes, fail 1,000 answers (ARGS="--corpus FOLDER/corpus.jsonl")
 	$(BIN)/python -m tests.faults.storm --kills 200 $(ARGS)
 	$(BIN)/python -m tests.faults.test_damage 200
 	$(BIN)/python -m tests.faults.swaps --readers 4 --swaps 100
 	$(BIN)/python -m tests.faults.swaps --readers 4 --swaps 100 --exact-passages 100
+	$(BIN)/python -m tests.faults.providers 1000
 
 eval: $(READY) ## Measure retrieval on every set of a folder, into docs/evaluation.md: make eval DATA=FOLDER
 	GROUNDING_HOME=$(CURDIR)/.cache/eval/home $(BIN)/grounding eval $(DATA) --all --write docs/evaluation.md \

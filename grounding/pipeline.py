@@ -72,8 +72,8 @@ class Ask:
     """What a caller wants to know. `history` is for callers who keep their own; with a `conversation_id`, it is
     read from the store. `instructions` are the calling application's, added to those of the prompt. `caller` is who
     asks, `key` the name of their key, by which there may be rules of safety, `user` whom they ask for. `groups` are
-    those that the caller belongs to; None may read everything. `trace_id` is to be that of the record: of this one alone;
-    "" for one made here. Once `stop` is said, nobody waits for the answer."""
+    those that the caller belongs to; None may read everything. `trace_id` is to be that of the record, of
+    this one alone; "" for one made here. Once `stop` is said, nobody waits."""
 
     text: str
     collection: str = "default"
@@ -339,7 +339,9 @@ class Grounder:
             )
             facts["language"], facts["characters"] = question.language, len(question.clean)
         rules = policy(self._settings.safety, collection=ask.collection, key=ask.key)
-        turn = _Turn(kind, ask, trace, ask.trace_id or uuid.uuid4().hex, question, rules, self._vault(ask), change=corpus.change)
+        turn = _Turn(
+            kind, ask, trace, ask.trace_id or uuid.uuid4().hex, question, rules, self._vault(ask), change=corpus.change
+        )
         with trace.step("screen") as facts:
             turn.verdicts += self._screen.judge(
                 question.clean, part="question", origin="question", language=question.language, policy=rules
@@ -631,14 +633,18 @@ class Grounder:
         """8 generate and 9 postprocess, interleaved: each sentence is verified and screened before it is shown."""
         assert turn.prompt is not None
         assembler = turn.assembler = self._assembler(turn, corpus)
-        if not turn.prompt.evidence:
+        if not turn.prompt.evidence or self._is_unlikely(turn):
             return assembler
         route = self._route(turn.ask.generator or self._settings.models.generator)
         turn.generator = route.name
         waiting: list[postprocess.Piece] = []
         with turn.trace.step("generate") as facts:
             chunks = route.stream(
-                turn.prompt, stop=turn.ask.stop, shown=lambda: live and turn.answering, called=turn.calls.append
+                turn.prompt,
+                stop=turn.ask.stop,
+                shown=lambda: live and turn.answering,
+                called=turn.calls.append,
+                meanwhile=assembler.prepare,
             )
             with closing(chunks):
                 for chunk in chunks:
@@ -654,6 +660,16 @@ class Grounder:
             yield from self._show(turn, waiting)
             facts["completion_tokens"], facts["calls"] = turn.usage.completion_tokens, len(turn.calls)
         return assembler
+
+    def _is_unlikely(self, turn: _Turn) -> bool:
+        """Whether the evidence is too unlikely to answer for a model to be asked: then the turn abstains."""
+        least, confidence = self._settings.retrieval.min_confidence, turn.found.confidence
+        if not least:
+            return False
+        with turn.trace.step("decide") as facts:
+            facts["confidence"], facts["least"] = confidence, least
+            facts["asked"] = confidence is None or confidence >= least
+        return confidence is not None and confidence < least
 
     def _anew(self, turn: _Turn, corpus: Corpus) -> postprocess.Assembler:
         """Begins the answer anew: nothing of the one before was shown."""

@@ -162,11 +162,18 @@ class Route(Protocol):
     def name(self) -> str: ...
 
     def stream(
-        self, prompt: Prompt, *, stop: Stop, shown: Callable[[], bool], called: Callable[[ModelCall], None]
+        self,
+        prompt: Prompt,
+        *,
+        stop: Stop,
+        shown: Callable[[], bool],
+        called: Callable[[ModelCall], None],
+        meanwhile: Callable[[], None] = ...,
     ) -> Generating[Chunk, None, None]:
         """The answer as `Generator.stream` gives it, within deadlines. Where a generator fails and nothing was `shown`
         to anybody yet, the next one begins anew, with a chunk that says `restarted`; else GeneratorFailed is raised.
-        `called` is told every call of a model when it has ended, in whatever way. Ends early, without an error, once
+        `called` is told every call of a model when it has ended, in whatever way. `meanwhile`, which takes no time to
+        speak of, may be called while there is nothing to do but to wait for a model. Ends early, without an error, once
         `stop` is set. Closing it stops the model.
         """
 

@@ -122,6 +122,10 @@ class Assembler:
         self._nearest = Judged(0.0)
         self._claims = 0
 
+    def prepare(self) -> None:
+        """Reads the evidence, which the first sentence would otherwise have to wait for."""
+        self._judge.prepare()
+
     def feed(self, text: str) -> list[Piece]:
         """The sentences that this piece of the draft completes."""
         self._draft.append(text)

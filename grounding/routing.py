@@ -25,6 +25,10 @@ _PAUSE = wait_random_exponential(multiplier=0.5, max=8)
 """Before a further attempt, where the provider does not say how long: at random up to 0.5 s, then 1 s, 2 s ..."""
 
 
+def _nothing() -> None:
+    """There is nothing to do while one waits."""
+
+
 class Alone:
     """Route to one generator of this process, which needs no deadline: it computes, it does not wait."""
 
@@ -36,7 +40,13 @@ class Alone:
         return self._generator.name
 
     def stream(
-        self, prompt: Prompt, *, stop: Stop, shown: Callable[[], bool], called: Callable[[ModelCall], None]
+        self,
+        prompt: Prompt,
+        *,
+        stop: Stop,
+        shown: Callable[[], bool],
+        called: Callable[[ModelCall], None],
+        meanwhile: Callable[[], None] = _nothing,
     ) -> Generating[Chunk, None, None]:
         """As the generator gives it."""
         began, at = time.perf_counter(), datetime.now(UTC)
@@ -81,13 +91,19 @@ class Failover:
         return self._name
 
     def stream(
-        self, prompt: Prompt, *, stop: Stop, shown: Callable[[], bool], called: Callable[[ModelCall], None]
+        self,
+        prompt: Prompt,
+        *,
+        stop: Stop,
+        shown: Callable[[], bool],
+        called: Callable[[ModelCall], None],
+        meanwhile: Callable[[], None] = _nothing,
     ) -> Generating[Chunk, None, None]:
         """Pieces of text, as ports.Route says. Raises GeneratorFailed, which names each generator and why it failed."""
         lost: list[_Lost] = []
         begun = False
         for member in self._members:
-            turn = _MembersTurn(member, prompt, stop, self._clock, self._count_tokens, called)
+            turn = _MembersTurn(member, prompt, stop, self._clock, self._count_tokens, called, meanwhile)
             restarted = begun
             try:
                 with closing(turn.answer()) as chunks:
@@ -148,6 +164,7 @@ class _MembersTurn:
         clock: Clock,
         count_tokens: CountTokens,
         called: Callable[[ModelCall], None],
+        meanwhile: Callable[[], None],
     ) -> None:
         self._member = member
         self._prompt = prompt
@@ -155,6 +172,7 @@ class _MembersTurn:
         self._clock = clock
         self._count_tokens = count_tokens
         self._called = called
+        self._meanwhile = meanwhile
         self._overdue_at = clock.now() + member.settings.total_seconds
 
     def answer(self) -> Generating[Chunk, None, None]:
@@ -191,6 +209,7 @@ class _MembersTurn:
             called=self._called,
         )
         try:
+            self._meanwhile()
             return call, call.read()
         except BaseException:
             call.close()

@@ -71,6 +71,9 @@ class Retrieval(_Section):
     candidates: int = Field(100, ge=10, le=1000, description="hits taken from each leg before they are fused")
     rerank_depth: int = Field(20, ge=0, le=200, description="best passages that are compared once more; 0: none")
     legs: tuple[Literal["dense", "lexical", "entity"], ...] = Field(("dense", "lexical", "entity"), min_length=1)
+    min_confidence: float = Field(
+        0, ge=0, le=1, description="no model is asked where the evidence is less likely to answer; 0: always ask"
+    )
     max_question_chars: int = Field(20_000, ge=100, description="a longer question is refused with a clear error")
 
 

@@ -140,6 +140,11 @@ class Judge:
         self._sources = [read(source, language) for source in sources]
         self._last = "", _Claim("", language)
 
+    def prepare(self) -> None:
+        """Reads what has not been read yet."""
+        for source in self._sources:
+            source.prepare()
+
     def judge(self, claim: str, *, within: Iterable[int] | None = None) -> Judged:
         """How far the sources carry a claim, or those numbered, from 0."""
         if not claim.strip():
@@ -289,6 +294,11 @@ class _Read:
     def __init__(self, source: Source, language: str) -> None:
         self._source = source
         self._language = language
+
+    def prepare(self) -> None:
+        """Reads it whole."""
+        for read in (self.folded, self.figures_around, self._all, self._known, self._initials):
+            del read
 
     @cached_property
     def folded(self) -> Folded:

@@ -75,6 +75,8 @@ class Policy:
         self, check: str, findings: Sequence[Finding], *, text: str, part: str, origin: Origin
     ) -> tuple[Verdict, ...]:
         """A verdict for each finding of a check in a text, with its span."""
+        if not findings:
+            return ()
         actions = [self._action(check, finding.kind, origin) for finding in findings]
         if check == "injection" and origin == "passage" and _share(findings, text) > _MOST:
             actions = ["drop" for _ in actions]

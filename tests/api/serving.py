@@ -42,7 +42,13 @@ class WaitingModel:
         self.may_go_on = False
 
     def stream(
-        self, prompt: Prompt, *, stop: Stop, shown: Callable[[], bool], called: Callable[[ModelCall], None]
+        self,
+        prompt: Prompt,
+        *,
+        stop: Stop,
+        shown: Callable[[], bool],
+        called: Callable[[ModelCall], None],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Generating[Chunk, None, None]:
         text = prompt.evidence[0].passage.text
         said = [text[span.start : span.end].strip() for span in sentences(text, language="en")]

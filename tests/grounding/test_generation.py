@@ -49,7 +49,13 @@ class Told:
         self.closed = False
 
     def stream(
-        self, prompt: Prompt, *, stop: Stop, shown: Callable[[], bool], called: Callable[[ModelCall], None]
+        self,
+        prompt: Prompt,
+        *,
+        stop: Stop,
+        shown: Callable[[], bool],
+        called: Callable[[ModelCall], None],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Generating[Chunk, None, None]:
         self.prompts.append(prompt)
         try:

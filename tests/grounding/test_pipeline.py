@@ -12,7 +12,7 @@ from grounding.pipeline import Ask, Cited, Delta, Done, EvidenceFound, Grounder
 from grounding.ports import Corpus, SafetyCheck
 from grounding.prompt import BuiltIn
 from grounding.routing import Alone
-from grounding.settings import Safety, SafetyRules, Settings
+from grounding.settings import Retrieval, Safety, SafetyRules, Settings
 from grounding.values import Chunk, Entity, Fingerprint, FloatVector, Hit, Origin, Prompt, Turn
 from tests.fakes import (
     CapitalNames,
@@ -44,13 +44,14 @@ class Setup:
         checks: Sequence[SafetyCheck] = (),
         generator: Scripted | None = None,
         safety: Safety | None = None,
+        retrieval: Retrieval | None = None,
         judgements: MemoryJudgements | None = None,
     ) -> None:
         self.memory = Memory()
         self.judgements = judgements or MemoryJudgements()
         self.model = generator or Scripted(pieces)
         self.grounder = Grounder(
-            settings=Settings(home=Path("unused"), safety=safety or Safety()),
+            settings=Settings(home=Path("unused"), safety=safety or Safety(), retrieval=retrieval or Retrieval()),
             corpora=self.corpora,
             conversations=self.memory,
             recorder=self.memory,
@@ -81,6 +82,19 @@ def test_an_answer_is_cited_recorded_and_remembered() -> None:
     assert setup.memory.exchanges == [exchange]
     turns = setup.memory.turns(exchange.conversation_id or "")
     assert [(t.role, t.trace_id) for t in turns] == [("user", exchange.trace_id), ("assistant", exchange.trace_id)]
+
+
+def test_no_model_is_asked_where_the_evidence_is_too_unlikely_to_answer() -> None:
+    asked = Ask("How many days may employees in Japan carry over?")
+    likely = Setup("Ten days [1].").grounder.answer(asked).confidence
+    assert likely is not None
+    for least, outcome, calls in ((likely + 0.01, "abstained", 0), (likely - 0.01, "answered", 1), (0, "answered", 1)):
+        setup = Setup("Employees in Japan may carry over ten days [1].", retrieval=Retrieval(min_confidence=least))
+        exchange = setup.grounder.answer(asked)
+        assert (exchange.outcome, len(exchange.calls)) == (outcome, calls)
+        assert exchange.evidence
+        decided = [step.facts["asked"] for step in exchange.steps if step.name == "decide"]
+        assert decided == ([outcome == "answered"] if least else [])
 
 
 def test_every_step_is_timed_and_named() -> None:
