@@ -26,6 +26,8 @@ CountTokens: TypeAlias = Callable[[Sequence[str]], list[int]]
 
 MOST_TEXT = 1_000_000
 """Characters of one answer; a longer one has gone wrong. A piece counts for at least one."""
+UNDISTURBED = 0.02
+"""Seconds in which a prompt is sent, on a machine that has other things to do."""
 _MILLION = 1_000_000
 
 
@@ -97,6 +99,7 @@ class Call:
         clock: Clock,
         count_tokens: CountTokens,
         called: Callable[[ModelCall], None],
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
         """Begins it. `overdue_at` is when its whole answer must be there, by the clock. Raises PassedOver."""
         self._member = member
@@ -106,6 +109,7 @@ class Call:
         self._clock = clock
         self._count_tokens = count_tokens
         self._called = called
+        self._meanwhile = meanwhile
         self._told = False
         self._text: list[str] = []
         self._usage: Usage | None = None
@@ -129,7 +133,7 @@ class Call:
         for a deadline that passed."""
         with self._stop.heard_by(lambda: self._mailbox.put(None)):
             while True:
-                mail = self._clock.wait(self._mailbox, min(self._due_at, self._overdue_at) - self._clock.now())
+                mail = self._mail()
                 if self._stop.said:
                     self.close()
                     return None
@@ -144,6 +148,21 @@ class Call:
                         raise self._failed(error)
                     case _:
                         raise self._failed(self._late())
+
+    def _mail(self) -> Mail:
+        """What comes within the deadline. If nothing does at once, `meanwhile` is called; not before: the thread that
+        sends the prompt would have to wait for it."""
+        if self._meanwhile is not None and self._left > UNDISTURBED:
+            mail = self._clock.wait(self._mailbox, UNDISTURBED)
+            if mail is not None or self._stop.said:
+                return mail
+            meanwhile, self._meanwhile = self._meanwhile, None
+            meanwhile()
+        return self._clock.wait(self._mailbox, self._left)
+
+    @property
+    def _left(self) -> float:
+        return min(self._due_at, self._overdue_at) - self._clock.now()
 
     @property
     def _overdue(self) -> bool:

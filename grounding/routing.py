@@ -207,9 +207,9 @@ class _MembersTurn:
             clock=self._clock,
             count_tokens=self._count_tokens,
             called=self._called,
+            meanwhile=self._meanwhile,
         )
         try:
-            self._meanwhile()
             return call, call.read()
         except BaseException:
             call.close()

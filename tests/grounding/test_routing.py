@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grounding.breaker import Breaker
-from grounding.calling import MOST_TEXT, Clock, Mail, Mailbox, Member, priced
+from grounding.calling import MOST_TEXT, UNDISTURBED, Clock, Mail, Mailbox, Member, priced
 from grounding.errors import ConfigurationError, GeneratorFailed, GroundingError
 from grounding.pipeline import Ask, Delta, Done, Grounder
 from grounding.prompt import BuiltIn
@@ -669,3 +669,17 @@ def test_a_whole_answer_that_broke_off_is_begun_anew_for_nobody_saw_it(stages: S
     assert exchange.answer is not None
     assert exchange.answer.text == "Employees in Japan may carry over ten days [1]."
     assert [call.outcome for call in exchange.calls] == ["cut", "ok"]
+
+
+@pytest.mark.parametrize(("silence", "called"), [(0.0, 0), (0.3, 1)])
+def test_while_a_model_is_silent_there_is_time_for_something_else(stages: Stages, silence: float, called: int) -> None:
+    stage, times = stages([Play(("a", "b"), silence=silence)]), list[float]()
+    chunks = stage.route.stream(
+        PROMPT,
+        stop=stage.stop,
+        shown=lambda: False,
+        called=stage.calls.append,
+        meanwhile=lambda: times.append(stage.clock.now()),
+    )
+    assert text_of(chunks) == "ab"
+    assert times == [pytest.approx(UNDISTURBED)] * called
