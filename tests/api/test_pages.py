@@ -130,7 +130,9 @@ def test_every_form_and_every_leg_of_a_follow_up_is_listed() -> None:
 
 
 def test_the_page_tells_forms_and_confidence() -> None:
-    page = templates().get_template("retrieval.html").render(page=retrieval_page(FOLLOW_UP), form_names=FORMS)
+    page = (
+        templates().get_template("retrieval.html").render(page=retrieval_page(FOLLOW_UP), form_names=FORMS, feedback=())
+    )
     for part in ("dense leg, stand-alone", "lexical leg, rewritten", "rerank leg, rewritten", "82 %", "said before"):
         assert part in page
     assert page.count('class="form"') == 4  # two passages of the dense leg, and the reranker's

@@ -116,6 +116,7 @@ class FakeProviders:
         self._loop = asyncio.new_event_loop()
         self._going_on = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self.url = ""
         for model, given in scripts.items():
             self.script(model, *([given] if isinstance(given, Script) else given))
@@ -162,6 +163,10 @@ class FakeProviders:
             for task in self._tasks:
                 task.cancel()
             self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+            for writer in self._writers:  # one whose client does not read any more would never be closed
+                writer.transport.abort()
+            self._loop.run_until_complete(asyncio.sleep(0))
+            self._loop.run_until_complete(asyncio.sleep(0))
         finally:
             self._loop.close()
 
@@ -172,6 +177,7 @@ class FakeProviders:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.append(writer)
         sock: socket.socket = writer.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
