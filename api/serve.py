@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from api import auth, metrics
 from api.app import create_app
 from api.compose import build
+from api.memory import share_arenas
 from grounding.errors import ConfigurationError
 from grounding.settings import Settings
 
@@ -34,6 +35,7 @@ class Started:
 
 def run(settings: Settings, *, workers: int, started: Callable[[Started], None]) -> None:
     """Serves until it is told to stop. Calls `started` once connections are accepted."""
+    share_arenas()
     service = build(settings)
     with listen(settings.server.host, settings.server.port) as sock:
         key = auth.first_admin_key(service.store.keys, home=settings.home)

@@ -1,7 +1,7 @@
 """Answers under way: each in a thread of its own, its events handed to the one who asked; stopped once nobody waits.
 
-A stream lives in no thread pool: so many slow models leave the threads of searches alone. What comes before a model
-answers is work for the processor: few answers do it at a time, the others wait their turn.
+A stream lives in no thread pool: so many slow models leave the threads of searches alone. Few answers compute at a
+time; the others wait for their models, or for their turn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from fastapi import Depends, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.problems import Busy, Stopping
-from grounding.pipeline import Ask, Done, Event, Grounder
+from grounding.pipeline import Ask, Delta, Done, Event, Grounder
+from grounding.turns import Turns, resting
 from grounding.values import Exchange
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 6.0
 """What an answer gets to end in once the server is told to stop: less than the server's own grace, so that its stream
 can still say how it ended."""
+_SENDING_SECONDS = 0.05
+"""What the loop gets to send a text in, at most, before the answer goes on."""
 CLIENT_GONE = 499
 """Status of a request whose client went away before there was an answer, as proxies log it."""
 _STOPPING = "the server stops; ask again in a moment"
@@ -63,30 +66,38 @@ class Running:
         """The same, while somebody waits."""
         self._stop.say()
 
-    def work(self, turns: threading.Semaphore) -> Generating[Event, None, None]:
-        """The events, until the last or until it is stopped; what comes before the first one, in turn with others. In
-        one thread: a generator that runs in another cannot be closed."""
-        with closing(self._events):
-            with turns:
-                event = None if self._stop.said else next(self._events, None)
+    def work(self, turns: Turns) -> Generating[Event, None, None]:
+        """The events, until the last or until it is stopped, in turn with other answers. In one thread: a generator
+        that runs in another cannot be closed."""
+        with turns, closing(self._events):
+            event = None if self._stop.said else next(self._events, None)
             while event is not None and (isinstance(event, Done) or not self._stop.said):
                 yield event
                 event = None if self._stop.said else next(self._events, None)
 
     def tell(self, told: Event | Exception | None) -> None:
+        """Text is sent before this thread goes on: it would keep the interpreter from the loop."""
+        taken = threading.Event()
+
+        def take() -> None:
+            self._told.put_nowait(told)
+            self._loop.call_soon(taken.set)
+
         with suppress(RuntimeError):  # the loop is closed: nobody is there to hear it
-            self._loop.call_soon_threadsafe(self._told.put_nowait, told)
+            self._loop.call_soon_threadsafe(take)
+            if isinstance(told, Delta):
+                with resting():
+                    taken.wait(_SENDING_SECONDS)
 
 
 class Answering:
-    """All answers of an application that are under way, `most` of them; each takes one of `turns` until its model is
-    asked. Thread-safe."""
+    """All answers of an application that are under way, `most` of them, which compute in `turns`. Thread-safe."""
 
     def __init__(
         self,
         *,
         most: int,
-        turns: threading.Semaphore,
+        turns: Turns,
         heartbeat_seconds: float,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -20,6 +20,7 @@ from grounding.errors import GeneratorFailed, GroundingError
 from grounding.ports import Generator
 from grounding.settings import GeneratorSettings
 from grounding.stopping import Stop
+from grounding.turns import resting
 from grounding.values import Chunk, ModelCall, Prompt, Usage
 
 CountTokens: TypeAlias = Callable[[Sequence[str]], list[int]]
@@ -80,10 +81,11 @@ class Clock:
 
     def wait(self, mailbox: Mailbox, seconds: float) -> Mail:
         """What is in the mailbox, or comes in time; None if nothing does, or who waits is woken."""
-        try:
+        with suppress(Empty):
+            return mailbox.get_nowait()
+        with suppress(Empty), resting():
             return mailbox.get(timeout=max(0.0, seconds))
-        except Empty:
-            return None
+        return None
 
 
 class Call:
@@ -116,6 +118,7 @@ class Call:
         self._heard = False
         self._first_ms: float | None = None
         self._mailbox: Mailbox = SimpleQueue()
+        self._kept: Ended | None = None
         generator = _made(member, prompt)
         self._admitted = _admitted(member)
         self._at, self._began = datetime.now(UTC), clock.now()
@@ -129,8 +132,8 @@ class Call:
             raise _passed_over(member, "busy", "there can be no more threads", passing=True) from None
 
     def read(self) -> Chunk | None:
-        """The next piece of text; None at the end, and once it is stopped. Raises GroundingError, GeneratorFailed also
-        for a deadline that passed."""
+        """The next text, as much as is there; None at the end, and once it is stopped. Raises GroundingError,
+        GeneratorFailed also for a deadline that passed."""
         with self._stop.heard_by(lambda: self._mailbox.put(None)):
             while True:
                 mail = self._mail()
@@ -140,7 +143,7 @@ class Call:
                 match mail:
                     case Arrived() if not self._overdue:
                         if (chunk := self._taken(mail)) is not None:
-                            return chunk
+                            return self._with_more(chunk)
                     case Ended(error=None):
                         self._end("ok", Verdict.WORKS)
                         return None
@@ -149,9 +152,21 @@ class Call:
                     case _:
                         raise self._failed(self._late())
 
+    def _with_more(self, chunk: Chunk) -> Chunk:
+        """The chunk with the text that has come since: to read it at once costs less than piece by piece."""
+        text = [chunk.text]
+        with suppress(Empty):
+            while isinstance(mail := self._mailbox.get_nowait(), Arrived):
+                more = self._taken(mail)
+                text.append(more.text if more else "")
+            self._kept = mail
+        return Chunk("".join(text), self._usage)
+
     def _mail(self) -> Mail:
         """What comes within the deadline. If nothing does at once, `meanwhile` is called; not before: the thread that
         sends the prompt would have to wait for it."""
+        if self._kept is not None:
+            return self._kept
         if self._meanwhile is not None and self._left > UNDISTURBED:
             mail = self._clock.wait(self._mailbox, UNDISTURBED)
             if mail is not None or self._stop.said:

@@ -324,11 +324,11 @@ class Grounder:
 
     def _begin(self, kind: Kind, ask: Ask) -> tuple[Corpus, _Turn]:
         """1 preprocess: characters, format, language, spelling; what the checks find is known from here on."""
-        corpus = self._corpora(ask.collection)
-        if ask.top_k is not None and ask.top_k < 1:
-            raise InvalidRequest(f"top_k: expected 1 or more, got {ask.top_k}")
         trace = Trace()
         with trace.step("preprocess") as facts:
+            corpus = self._corpora(ask.collection)
+            if ask.top_k is not None and ask.top_k < 1:
+                raise InvalidRequest(f"top_k: expected 1 or more, got {ask.top_k}")
             question = preprocess.question(
                 ask.text,
                 max_chars=self._settings.retrieval.max_question_chars,
@@ -338,11 +338,10 @@ class Grounder:
                 near=partial(corpus.words_near, where=ask.readable),
             )
             facts["language"], facts["characters"] = question.language, len(question.clean)
-        rules = policy(self._settings.safety, collection=ask.collection, key=ask.key)
-        turn = _Turn(
-            kind, ask, trace, ask.trace_id or uuid.uuid4().hex, question, rules, self._vault(ask), change=corpus.change
-        )
         with trace.step("screen") as facts:
+            rules, vault = policy(self._settings.safety, collection=ask.collection, key=ask.key), self._vault(ask)
+            trace_id = ask.trace_id or uuid.uuid4().hex
+            turn = _Turn(kind, ask, trace, trace_id, question, rules, vault, change=corpus.change)
             turn.verdicts += self._screen.judge(
                 question.clean, part="question", origin="question", language=question.language, policy=rules
             )
@@ -651,13 +650,11 @@ class Grounder:
                     if chunk.restarted:
                         assembler = self._anew(turn, corpus)
                         waiting.clear()
-                    waiting += assembler.feed(chunk.text)
-                    if not (yield from self._show(turn, waiting)):
+                    if not (yield from self._show(turn, assembler.feed(chunk.text), waiting)):
                         return assembler
             if turn.ask.stop.said:  # what is left is half a sentence
                 return assembler
-            waiting += assembler.close()
-            yield from self._show(turn, waiting)
+            yield from self._show(turn, assembler.close(), waiting)
             facts["completion_tokens"], facts["calls"] = turn.usage.completion_tokens, len(turn.calls)
         return assembler
 
@@ -678,17 +675,22 @@ class Grounder:
         turn.assembler = self._assembler(turn, corpus)
         return turn.assembler
 
-    def _show(self, turn: _Turn, waiting: list[postprocess.Piece]) -> Generating[Event, None, bool]:
-        """Shows the pieces, unless they still wait for a citation that holds; False where one is blocked."""
-        if not turn.answering and not any(piece.citations for piece in waiting):
-            return True
-        for piece in waiting:
-            if not self._passes(turn, piece.text):
-                return False
-            turn.answering = True
-            yield Delta(piece.text)
-            yield from (Cited(citation) for citation in piece.citations)
-        waiting.clear()
+    def _show(
+        self, turn: _Turn, pieces: Iterator[postprocess.Piece], waiting: list[postprocess.Piece]
+    ) -> Generating[Event, None, bool]:
+        """Shows the pieces after those that are `waiting`, where they wait in turn until the first citation holds;
+        False where one is blocked."""
+        for each in pieces:
+            waiting.append(each)
+            if not turn.answering and not each.citations:
+                continue
+            for piece in waiting:
+                if not self._passes(turn, piece.text):
+                    return False
+                turn.answering = True
+                yield Delta(piece.text)
+                yield from (Cited(citation) for citation in piece.citations)
+            waiting.clear()
         return True
 
     def _passes(self, turn: _Turn, text: str) -> bool:

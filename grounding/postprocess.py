@@ -125,24 +125,27 @@ class Assembler:
     def prepare(self) -> None:
         """Reads the evidence, which the first sentence would otherwise have to wait for."""
         self._judge.prepare()
+        _ = self._known
 
-    def feed(self, text: str) -> list[Piece]:
-        """The sentences that this piece of the draft completes."""
+    def feed(self, text: str) -> Iterator[Piece]:
+        """The sentences that this piece of the draft completes, each as soon as it is verified. To be read to the end,
+        unless nothing more is fed."""
         self._draft.append(text)
         self._buffer += text
         if len(self._buffer) < self._look_at:
-            return []
-        pieces = list(self._ready(at_end=False))
+            return
+        yield from self._released(self._ready(at_end=False), at_end=False)
         self._look_at = len(self._buffer) + max(0, len(self._buffer) // 8 - _PATIENCE)
-        return self._released(pieces, at_end=False)
 
-    def close(self) -> list[Piece]:
+    def close(self) -> Iterator[Piece]:
         """What is left of the draft, and what closes code, emphasis and brackets that it leaves open."""
-        pieces = list(self._ready(at_end=True))
+        yield from self._released(self._rest(), at_end=True)
+
+    def _rest(self) -> Iterator[Piece]:
+        yield from self._ready(at_end=True)
         text = "".join(self._shown).rstrip()
         if missing := polish.closing(text) if text else "":
-            pieces.append(self._show(Piece(missing, ())))
-        return self._released(pieces, at_end=True)
+            yield self._show(Piece(missing, ()))
 
     def answer(self) -> Answer:
         """The answer so far, with its outcome: abstained if nothing of it can be shown as an answer."""
@@ -181,15 +184,15 @@ class Assembler:
         found = self._verified(judged)
         return found if found and len(found.quote) <= _QUOTED_CHARS else None
 
-    def _released(self, pieces: list[Piece], *, at_end: bool) -> list[Piece]:
+    def _released(self, pieces: Iterator[Piece], *, at_end: bool) -> Iterator[Piece]:
         """What may be shown now: an answer that may yet turn out to be an abstention is shown as a whole."""
         if self._policy != "abstain":
-            return pieces
+            yield from pieces
+            return
         self._held += pieces
-        if not at_end or self._abstains():
-            return []
-        held, self._held = self._held, []
-        return held
+        if at_end and not self._abstains():
+            held, self._held = self._held, []
+            yield from held
 
     def _ready(self, *, at_end: bool) -> Iterator[Piece]:
         """The pieces that the buffer holds whole: prose by sentences, fenced code by blocks."""

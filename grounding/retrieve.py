@@ -117,16 +117,18 @@ def retrieve(
         evidence, dropped = _select(ranking, legs, corpus=corpus, top_k=top_k)
         facts["kept"], facts["dropped"] = len(evidence), len(dropped)
     sure = 0.0
-    if fused:
-        agreed = None if fused[0].passage_id in foreign else _agreement(forms[-1], legs, scores[-1])
-        strength = Strength(
-            score=fused[0].score,
-            lead=confidence.lead(fused),
-            coverage=_coverage(question, fused[0].passage_id, scores, corpus=corpus),
-            agreement=agreed,
-            compared=bool(close),
-        )
-        sure = confidence.estimate(strength)
+    with trace.step("confidence") as facts:
+        if fused:
+            agreed = None if fused[0].passage_id in foreign else _agreement(forms[-1], legs, scores[-1])
+            strength = Strength(
+                score=fused[0].score,
+                lead=confidence.lead(fused),
+                coverage=_coverage(question, fused[0].passage_id, scores, corpus=corpus),
+                agreement=agreed,
+                compared=bool(close),
+            )
+            sure = confidence.estimate(strength)
+        facts["confidence"] = round(sure, 4)
     return Retrieved(tuple(legs), ranking, evidence, dropped, sure)
 
 
@@ -141,10 +143,10 @@ def dense(
 ) -> Meant | None:
     """The passages nearest to each text by the embedder whose vectors the corpus holds; None while it holds none."""
     for attempt in range(1, EMBEDDINGS + 1):
-        fingerprint = corpus.fingerprint
-        if fingerprint is None:
-            return None
         with trace.step("embed") as facts:
+            fingerprint = corpus.fingerprint
+            if fingerprint is None:
+                return None
             facts["embedder"], facts["texts"] = str(fingerprint), len(texts)
             model = embedder(fingerprint)
             vectors = model.embed_queries(texts)

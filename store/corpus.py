@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from grounding import linking
 from grounding.errors import EmbedderChanged, InvalidRequest, NotFound, StoreError
@@ -278,15 +278,8 @@ class SqlCorpus:
     def document_text(self, document_id: str, *, version: int) -> str | None:
         """The document's text if it is there in that version."""
         with self._database.read() as connection:
-            return connection.execute(
-                select(DocumentText.text)
-                .join(DocumentRow, DocumentRow.id == DocumentText.document_id)
-                .where(
-                    DocumentRow.collection_id == self._id,
-                    DocumentRow.external_id == document_id,
-                    DocumentRow.version == version,
-                )
-            ).scalar_one_or_none()
+            which = {"collection": self._id, "document": document_id, "version": version}
+            return connection.execute(_TEXT, which).scalar_one_or_none()
 
     def look(self) -> None:
         """Follows what was committed where no query does it, so that files that were replaced are let go of, and sees
@@ -374,6 +367,15 @@ def _passage(row: RowMapping) -> Passage:
     )
 
 
+_TEXT = (
+    select(DocumentText.text)
+    .join(DocumentRow, DocumentRow.id == DocumentText.document_id)
+    .where(
+        DocumentRow.collection_id == bindparam("collection"),
+        DocumentRow.external_id == bindparam("document"),
+        DocumentRow.version == bindparam("version"),
+    )
+)
 _PASSAGES = select(
     PassageRow.id,
     DocumentRow.external_id,

@@ -231,7 +231,7 @@ def _named(body: CompletionRequest, *, service: Service, caller: Caller) -> tupl
             service.require_offered(generator)
         if collection:
             caller.require_collection(collection, store=service.store)
-            service.store.collections.get(collection)
+            service.store.collections.place(collection)
     except (InvalidRequest, NotFound) as error:
         hint = "GET /v1/models lists those that are"
         raise ModelNotFound(f"the model {body.model[:100]!r} is not known ({error}); {hint}") from error

@@ -17,6 +17,7 @@ from grounding.models.clients import PROVIDERS, Habits, connection, habits_of
 from grounding.models.failures import Failure, ended, failure
 from grounding.prompt import defused, render_apart
 from grounding.settings import GeneratorSettings
+from grounding.turns import resting
 from grounding.values import Chunk, Message, ModelCall, Prompt, Rewritten, Turn, Usage
 
 if TYPE_CHECKING:
@@ -267,7 +268,8 @@ class LangChainRewriter:
         # A daemon, for a call that nobody waits for any more must not keep the process from ending.
         threading.Thread(target=self._ask, args=(question, turns, answer), daemon=True).start()
         try:
-            message = answer.result(self._seconds)
+            with resting():
+                message = answer.result(self._seconds)
         except TimeoutError:
             return Rewritten(None, call("timeout"))
         except Exception as error:  # noqa: BLE001 - every provider raises exceptions of its own

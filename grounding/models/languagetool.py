@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from grounding.errors import ConfigurationError, MissingDependency
 from grounding.polish import guarded
+from grounding.turns import resting
 
 if TYPE_CHECKING:
     from language_tool_python import LanguageTool
@@ -76,7 +77,8 @@ class LanguageToolPolisher:
         # A daemon, for a call that nobody waits for any more must not keep the process from ending.
         threading.Thread(target=self._ask, args=(text, language, answer), daemon=True).start()
         try:
-            changes = answer.result(self._seconds)
+            with resting():
+                changes = answer.result(self._seconds)
         except Exception as error:  # noqa: BLE001 - the client raises what its own client of HTTP does
             self._rests_until = self._clock() + REST_SECONDS
             log.warning("LanguageTool gave no answer: %s", type(error).__name__)

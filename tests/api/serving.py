@@ -22,6 +22,7 @@ from grounding.ports import Route
 from grounding.prompt import BuiltIn
 from grounding.segment import sentences
 from grounding.stopping import Stop
+from grounding.turns import resting
 from grounding.values import Chunk, ModelCall, Prompt, Usage
 
 SECONDS = 30
@@ -59,7 +60,7 @@ class WaitingModel:
         outcome = "stopped"
         try:
             yield Chunk(f"{first} [1] {second[:12]}")  # a sentence is shown once the next one has begun
-            with stop.heard_by(self._wake), self._changed:
+            with resting(), stop.heard_by(self._wake), self._changed:
                 self.silent += 1
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self.may_go_on or stop.said, SECONDS)

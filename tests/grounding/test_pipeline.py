@@ -111,6 +111,7 @@ def test_every_step_is_timed_and_named() -> None:
         "fuse",
         "rerank",
         "diversify",
+        "confidence",
         "screen_evidence",
         "compose",
         "generate",

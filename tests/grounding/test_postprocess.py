@@ -130,8 +130,8 @@ def test_a_citation_dies_with_its_document() -> None:
         document_text=lambda document_id, version: corpus.document_text(document_id, version=version),
         language="en",
     )
-    assembler.feed("Unused days expire on 31 March [1].")
-    assembler.close()
+    list(assembler.feed("Unused days expire on 31 March [1]."))
+    list(assembler.close())
     assert assembler.answer().outcome == "abstained"
 
 
@@ -149,8 +149,8 @@ def test_placeholders_are_restored_before_anything_is_verified() -> None:
         language="en",
         restore=lambda text: text.replace("<EMAIL_ADDRESS_1>", "hr@sallowford.example"),
     )
-    assembler.feed("Write to <EMAIL_ADDRESS_1> for help with leave [1].")
-    assembler.close()
+    list(assembler.feed("Write to <EMAIL_ADDRESS_1> for help with leave [1]."))
+    list(assembler.close())
     assert assembler.answer().citations[0].quote == "Write to hr@sallowford.example for help with leave."
 
 

@@ -210,7 +210,7 @@ def test_what_another_attempt_cannot_mend_goes_to_the_next_at_once(stages: Stage
 
 
 def test_an_answer_that_breaks_off_unseen_is_void_and_the_next_one_says_so(stages: Stages) -> None:
-    stage = stages([Play(["Five ", "da"], error=failed("cut"))], [Play(["Ten ", "days."])])
+    stage = stages([Play(["Five ", "da"], failed("cut"), silence=1)], [Play(["Ten ", "days."], silence=1)])
     chunks = list(stage.stream())
     assert [(chunk.text, chunk.restarted) for chunk in chunks] == [
         ("Five ", False),
@@ -224,13 +224,20 @@ def test_an_answer_that_breaks_off_unseen_is_void_and_the_next_one_says_so(stage
     ]
 
 
+def test_what_has_come_in_the_meantime_is_read_at_once(stages: Stages) -> None:
+    usage = Usage(100, 4)
+    stage = stages([Play(["Five ", Chunk(""), Chunk("days ", Usage(100, 2)), "a year", Chunk(".", usage)])])
+    assert [(chunk.text, chunk.usage) for chunk in stage.stream()] == [("Five days a year.", usage)]
+    assert [call.usage for call in stage.calls] == [usage]
+
+
 def test_an_empty_answer_takes_the_place_of_one_that_broke_off(stages: Stages) -> None:
     stage = stages([Play(["Five "], error=failed("cut"))], [Play(error=failed())], [Play()])
     assert [(chunk.text, chunk.restarted) for chunk in stage.stream()] == [("Five ", False), ("", True)]
 
 
 def test_an_answer_that_breaks_off_before_somebodys_eyes_is_an_error(stages: Stages) -> None:
-    stage = stages([Play(["Five ", "da"], error=failed("cut"))], [Play(["Ten days."])])
+    stage = stages([Play(["Five ", "da"], failed("cut"), silence=1)], [Play(["Ten days."])])
     seen: list[str] = []
     with pytest.raises(GeneratorFailed) as error:
         seen.extend(chunk.text for chunk in stage.stream(shown=lambda: bool(seen)))

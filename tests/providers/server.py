@@ -163,8 +163,9 @@ class FakeProviders:
             for task in self._tasks:
                 task.cancel()
             self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
-            for writer in self._writers:  # one whose client does not read any more would never be closed
-                writer.transport.abort()
+            for writer in self._writers:
+                if writer.transport.get_write_buffer_size():  # its client does not read any more: it would never close
+                    writer.transport.abort()
             self._loop.run_until_complete(asyncio.sleep(0))
             self._loop.run_until_complete(asyncio.sleep(0))
         finally:

@@ -1,0 +1,22 @@
+"""Memory that threads share: an allocator that serves each from an arena of its own never gives all of it back."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+
+ARENAS = 2
+"""200 chats at a time left a server of 1,440 MB with 160 MB more, and more with every round; so, with 60 MB."""
+_M_ARENA_MAX = -8
+"""In glibc's malloc.h."""
+_VARIABLE = "MALLOC_ARENA_MAX"
+
+
+def share_arenas() -> None:
+    """Few arenas for all threads of this process, and of those that it starts, unless the environment says how many.
+    Does nothing where the C library is another than glibc. To be called before threads are started."""
+    if _VARIABLE in os.environ or platform.libc_ver()[0] != "glibc":
+        return
+    os.environ[_VARIABLE] = str(ARENAS)  # read by a process when it starts
+    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
