@@ -178,7 +178,9 @@ def test_a_link_in_the_place_of_the_key_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", ["secret", A_KEY[:-4], f"{A_KEY}AAAA", f"{A_KEY},secret", "ключ", A_KEY.replace(A_KEY[7], "!")]
+    "keys",
+    ["secret", A_KEY[:-4], f"{A_KEY}AAAA", f"{A_KEY},secret", "ключ", A_KEY.replace(A_KEY[7], "!")],
+    ids=["a word", "too short", "too long", "one that is one", "other letters", "a sign"],  # the key is a random one
 )
 def test_what_is_no_key_is_refused_and_not_repeated(tmp_path: Path, keys: str) -> None:
     file = tmp_path / FILE_NAME
