@@ -8,7 +8,7 @@ from urllib.parse import quote as quoted
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic_core import PydanticCustomError
 
-from api.schemas import ChatResponse, ConversationId, Filters, TopK
+from api.schemas import ChatResponse, CitationJson, ConversationId, Filters, TopK
 from grounding.values import Answer, Citation, Exchange
 
 MAX_INPUTS = 2048
@@ -113,40 +113,19 @@ class UrlCitation(_Response):
     url: str
 
 
-class Annotation(_Response):
+class Annotation(CitationJson):
     """A citation: the span of the document that it quotes, and, as OpenAI has it, the place of its marker."""
 
     type: Literal["url_citation"] = "url_citation"
     url_citation: UrlCitation
-    marker: int
-    document_id: str
-    source: str
-    title: str
-    version: int
-    passage_id: int
-    start: int
-    end: int
-    quote: str
 
     @classmethod
     def of(cls, citation: Citation, *, content: str) -> Self:
         marker = f"[{citation.marker}]"
         before, found, _ = content.partition(marker)
         start = len(before) if found else 0
-        return cls(
-            url_citation=UrlCitation(
-                start_index=start, end_index=start + len(found), title=citation.title, url=_url(citation)
-            ),
-            marker=citation.marker,
-            document_id=citation.document_id,
-            source=citation.source,
-            title=citation.title,
-            version=citation.version,
-            passage_id=citation.passage_id,
-            start=citation.start,
-            end=citation.end,
-            quote=citation.quote,
-        )
+        place = UrlCitation(start_index=start, end_index=start + len(found), title=citation.title, url=_url(citation))
+        return cls(**dict(CitationJson.model_validate(citation)), url_citation=place)
 
 
 class PromptDetails(_Response):
