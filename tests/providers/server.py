@@ -353,8 +353,7 @@ class _Out:
         finally:
             watch.remove_done_callback(leave)
             watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            await asyncio.wait([watch])  # not the task itself: who is cancelled now must hear of it
 
     def _head(self, status: int, kind: str, headers: Mapping[str, str]) -> None:
         lines = [
