@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 READY := $(VENV)/.ready
 export HF_HUB_OFFLINE ?= 1
 export GROUNDING_MODELS__FOLDER ?= $(CURDIR)/.cache/models
@@ -29,7 +30,7 @@ serve: $(READY) ## Serve the demo's collection, with its admin page, on port 800
 	GROUNDING_HOME=$(CURDIR)/.demo $(BIN)/grounding serve
 
 test: $(READY) ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 check: $(READY) ## Lint, types, walls
 	$(BIN)/ruff check .
