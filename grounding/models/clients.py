@@ -6,11 +6,12 @@ Clients try once: what is tried again, and where, is decided by the route. Each 
 from __future__ import annotations
 
 import importlib.util
+import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -183,6 +184,42 @@ class _Response(Protocol):
     stream: Any
 
 
+_noting = threading.local()
+
+
+class Bodies:
+    """The bodies of answers that a client has begun to read for one call.
+
+    An error, or a stream that is left, keeps them in a cycle of references, until the garbage collector closes them in
+    the middle of anything: also while their pool of connections holds the very lock that closing takes, and that would
+    be the end of the client.
+    """
+
+    def __init__(self) -> None:
+        self._begun: list[_Body] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Within the block, those that this thread begins to read are noted here."""
+        before = getattr(_noting, "begun", None)
+        _noting.begun = self._begun
+        try:
+            yield
+        finally:
+            _noting.begun = before
+
+    def close(self) -> None:
+        """Closes what is still open."""
+        for body in self._begun:
+            with suppress(Exception):
+                body.close()
+        self._begun.clear()
+
+
+class _Body(Protocol):
+    def close(self) -> None: ...
+
+
 class _Deadlines:
     """Hooks of an httpx client, whichever httpx it is of: they give every call its deadlines. A call that nobody waits
     for any more ends by them, also if the provider keeps it alive for ever."""
@@ -208,10 +245,12 @@ class _Deadlines:
     def _bound(self, response: _Response) -> None:
         until = response.request.extensions["grounding_until"]
         assert isinstance(until, float)
-        response.stream = _bounded(response.stream, until)
+        response.stream = body = _bounded(response.stream, until)
+        if (begun := getattr(_noting, "begun", None)) is not None:
+            begun.append(body)
 
 
-def _bounded(stream: Iterable[bytes], until: float) -> object:
+def _bounded(stream: Iterable[bytes], until: float) -> _Body:
     """The stream of bytes, which raises TimeoutError for what comes after `until`."""
     base = next(each for each in type(stream).__mro__ if each.__name__ == "SyncByteStream")
 
@@ -234,7 +273,8 @@ def _bounded(stream: Iterable[bytes], until: float) -> object:
                     deque(self, maxlen=0)
             stream.close()  # type: ignore[attr-defined]
 
-    return Bounded()
+    made: _Body = Bounded()
+    return made
 
 
 def _openai(to: Connection) -> BaseChatModel:
@@ -325,11 +365,10 @@ def _anthropic(to: Connection) -> BaseChatModel:
 
 def _google(to: Connection) -> BaseChatModel:
     from httpx import Limits
-    from langchain.chat_models import init_chat_model
+    from langchain_google_genai import ChatGoogleGenerativeAI
 
-    made: BaseChatModel = init_chat_model(
-        to.model,
-        model_provider="google_genai",
+    made = ChatGoogleGenerativeAI(
+        model=to.model,
         api_key=to.key,
         base_url=to.base_url,
         temperature=to.options.temperature,
@@ -340,6 +379,8 @@ def _google(to: Connection) -> BaseChatModel:
             "limits": Limits(max_connections=to.options.max_calls, max_keepalive_connections=20),
         },
     )
+    if made.client is not None:
+        weakref.finalize(made, made.client.close)
     return made
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from grounding.calling import priced
 from grounding.errors import ConfigurationError
 from grounding.models import documents
-from grounding.models.clients import PROVIDERS, Habits, connection, habits_of
+from grounding.models.clients import PROVIDERS, Bodies, Habits, connection, habits_of
 from grounding.models.failures import Failure, ended, failure
 from grounding.prompt import defused, render_apart
 from grounding.settings import GeneratorSettings
@@ -158,8 +158,7 @@ class LangChainGenerator:
         model = self._model()
         reading = _Reading(self._habits, documents.Markers() if self._apart else None)
         try:
-            # Declared as an iterator, and always a generator, which stops the model when it is closed.
-            with closing(model.stream(self._messages(prompt))) as pieces:  # type: ignore[type-var]
+            with closing(Bodies()) as bodies, closing(_pieces(model, self._messages(prompt), bodies)) as pieces:
                 for piece in pieces:
                     yield from reading.read(piece)
         except Exception as error:  # noqa: BLE001 - every provider raises exceptions of its own
@@ -174,6 +173,18 @@ class LangChainGenerator:
 
         (*before, asked), quoted = render_apart(prompt)
         return [*map(_message, before), HumanMessage(documents.blocks(quoted, asked.content))]
+
+
+def _pieces(model: BaseChatModel, messages: list[BaseMessage], bodies: Bodies) -> Generator[AIMessage, None, None]:
+    """What the model streams."""
+    # Declared as an iterator, and always a generator, which stops the model when it is closed.
+    with closing(model.stream(messages)) as pieces:  # type: ignore[type-var]
+        while True:
+            with bodies.noted():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
 
 
 class _Reading:
@@ -287,7 +298,8 @@ class LangChainRewriter:
             said = "\n".join(f"{turn.role}: {defused(turn.content)}" for turn in turns)
             asked = f"<conversation>\n{said}\n</conversation>\n\nQuestion: {defused(question)}"
             messages = [_message(Message("system", REWRITE)), _message(Message("user", asked))]
-            answer.set_result(self._model().invoke(messages))
+            with closing(Bodies()) as bodies, bodies.noted():
+                answer.set_result(self._model().invoke(messages))
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
             answer.set_exception(error)
         finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
@@ -310,3 +312,43 @@ def test_a_server_that_thinks_beside_its_text_is_heard(fakes: FakeProviders) -> 
     chunks = answered("openai", fakes, Script(thinking="one two three"))
     assert [chunk.text for chunk in chunks[:4]] == ["", "", "", "Employees "]
     assert all(chunk.usage is None for chunk in chunks[:3])
+
+
+def open_bodies() -> int:
+    """Bodies of answers that are read from a connection, in all clients."""
+    bodies = [each for each in gc.get_objects() if type(each).__name__ == "PoolByteStream"]
+    return sum(not body._closed for body in bodies)
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("fault", ["503", "cut", "invalid_json", "error_event"])
+def test_a_failure_leaves_no_answer_open(provider: str, fault: Fault, fakes: FakeProviders) -> None:
+    """What the garbage collector has to close, it may close while the pool of connections is locked: for ever."""
+    fakes.script("m", Script(fault=fault))
+    asked = generator(provider, fakes.url, **QUICK)
+    with without_garbage_collection():
+        with suppress(GeneratorFailed):
+            deque(asked.stream(prompt()), maxlen=0)
+        assert open_bodies() == 0
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_answer_that_is_left_is_closed_at_once(provider: str, fakes: FakeProviders) -> None:
+    fakes.script("m", Script(fault="stall"))
+    asked = generator(provider, fakes.url, **QUICK)
+    with without_garbage_collection():
+        stream = asked.stream(prompt())
+        next(stream)
+        assert open_bodies() == 1
+        stream.close()
+        assert open_bodies() == 0
