@@ -36,11 +36,13 @@ class Turns:
 
     @contextmanager
     def _left(self) -> Iterator[None]:
+        _mine.turns = None  # who rests within a rest has none to leave
         self._leave()
         try:
             yield
         finally:
             self._come_back()
+            _mine.turns = self
 
     def _leave(self) -> None:
         with self._lock:

@@ -52,7 +52,7 @@ def test_no_more_compute_than_may() -> None:
         with turns:
             for _ in range(5):
                 compute()
-                with resting():
+                with resting(), resting():
                     threading.Event().wait(0.0001)
             compute()
 
