@@ -21,7 +21,7 @@ from api.routes import admin, collections, conversations, feedback, jobs, openai
 from api.streaming import CLIENT_GONE, Answering, ClientGone
 from grounding import settings as configuration
 from grounding.errors import GroundingError
-from grounding.turns import Turns
+from grounding.permits import Permits
 
 ROUTE_MODULES = (system, questions, openai, feedback, usage, conversations, collections, jobs, admin)
 """In the order in which a path is looked for: `system` holds fixed paths that patterns of others would take."""
@@ -51,7 +51,7 @@ def create_app(service: Service, *, hosts: Collection[str] = ()) -> FastAPI:
     app.state.answering = Answering(
         most=settings.server.max_streams,
         # Half of the cores, so that searches find one: what is shared here is the interpreter, too.
-        turns=Turns(max(1, (os.cpu_count() or 1) // 2)),
+        permits=Permits(max(1, (os.cpu_count() or 1) // 2)),
         heartbeat_seconds=settings.server.heartbeat_seconds,
     )
     for module in ROUTE_MODULES:

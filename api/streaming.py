@@ -20,8 +20,8 @@ from fastapi import Depends, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.problems import Busy, Stopping
+from grounding.permits import Permits, resting
 from grounding.pipeline import Ask, Delta, Done, Event, Grounder
-from grounding.turns import Turns, resting
 from grounding.values import Exchange
 
 logger = logging.getLogger(__name__)
@@ -66,10 +66,10 @@ class Running:
         """The same, while somebody waits."""
         self._stop.say()
 
-    def work(self, turns: Turns) -> Generating[Event, None, None]:
+    def work(self, permits: Permits) -> Generating[Event, None, None]:
         """The events, until the last or until it is stopped, in turn with other answers. In one thread: a generator
         that runs in another cannot be closed."""
-        with turns, closing(self._events):
+        with permits, closing(self._events):
             event = None if self._stop.said else next(self._events, None)
             while event is not None and (isinstance(event, Done) or not self._stop.said):
                 yield event
@@ -91,19 +91,19 @@ class Running:
 
 
 class Answering:
-    """All answers of an application that are under way, `most` of them, which compute in `turns`. Thread-safe."""
+    """All answers of an application that are under way, `most` of them, which compute in `permits`. Thread-safe."""
 
     def __init__(
         self,
         *,
         most: int,
-        turns: Turns,
+        permits: Permits,
         heartbeat_seconds: float,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self.heartbeat_seconds = heartbeat_seconds
         self._most = most
-        self._turns = turns
+        self._permits = permits
         self._grace_seconds = grace_seconds
         self._running: set[Running] = set()
         self._changed = threading.Condition()
@@ -181,7 +181,7 @@ class Answering:
     def _work(self, running: Running) -> None:
         error: Exception | None = None
         try:
-            with closing(running.work(self._turns)) as events:
+            with closing(running.work(self._permits)) as events:
                 for event in events:
                     if isinstance(event, Done):
                         self._end(running)  # before it is told: who has the answer may ask the next question at once

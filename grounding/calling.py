@@ -17,10 +17,10 @@ from typing import TypeAlias
 
 from grounding.breaker import Admitted, Breaker, Verdict
 from grounding.errors import GeneratorFailed, GroundingError
+from grounding.permits import resting
 from grounding.ports import Generator
 from grounding.settings import GeneratorSettings
 from grounding.stopping import Stop
-from grounding.turns import resting
 from grounding.values import Chunk, ModelCall, Prompt, Usage
 
 CountTokens: TypeAlias = Callable[[Sequence[str]], list[int]]

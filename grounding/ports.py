@@ -174,7 +174,7 @@ class Route(Protocol):
         to anybody yet, the next one begins anew, with a chunk that says `restarted`; else GeneratorFailed is raised.
         `called` is told every call of a model when it has ended, in whatever way. `meanwhile`, which takes no time to
         speak of, may be called while there is nothing to do but to wait for a model. Ends early, without an error, once
-        `stop` is set. Closing it stops the model. While it waits for one, it is `turns.resting`.
+        `stop` is set. Closing it stops the model. While it waits for one, it is `permits.resting`.
         """
 
 

@@ -15,9 +15,9 @@ from grounding.errors import ConfigurationError
 from grounding.models import documents
 from grounding.models.clients import PROVIDERS, Bodies, Habits, connection, habits_of
 from grounding.models.failures import Failure, ended, failure
+from grounding.permits import resting
 from grounding.prompt import defused, render_apart
 from grounding.settings import GeneratorSettings
-from grounding.turns import resting
 from grounding.values import Chunk, Message, ModelCall, Prompt, Rewritten, Turn, Usage
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from grounding.errors import ConfigurationError, MissingDependency
+from grounding.permits import resting
 from grounding.polish import guarded
-from grounding.turns import resting
 
 if TYPE_CHECKING:
     from language_tool_python import LanguageTool

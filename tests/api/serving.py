@@ -17,12 +17,12 @@ from api.compose import Service
 from api.serve import listen
 from api.streaming import Answering
 from grounding.errors import GeneratorFailed
+from grounding.permits import resting
 from grounding.pipeline import Grounder
 from grounding.ports import Route
 from grounding.prompt import BuiltIn
 from grounding.segment import sentences
 from grounding.stopping import Stop
-from grounding.turns import resting
 from grounding.values import Chunk, ModelCall, Prompt, Usage
 
 SECONDS = 30

@@ -19,8 +19,8 @@ from starlette.types import Message
 from api.compose import Service, build
 from api.problems import Stopping
 from api.streaming import Answering
+from grounding.permits import Permits
 from grounding.pipeline import Ask, Cited, Delta, Event, EvidenceFound
-from grounding.turns import Turns
 from tests.api.conftest import settings_of, write_documents
 from tests.api.serving import SECONDS, Served, WaitingModel, serving, with_route
 from tests.api.test_questions import events
@@ -143,12 +143,12 @@ def test_a_whole_answer_is_stopped_when_nobody_waits_for_it(
 def test_nothing_is_done_for_who_leaves_before_it_is_their_turn(
     service: Service, handbook: str, model: WaitingModel
 ) -> None:
-    turns = Turns(1)
-    answering = Answering(most=2, turns=turns, heartbeat_seconds=15)
+    permits = Permits(1)
+    answering = Answering(most=2, permits=permits, heartbeat_seconds=15)
 
     async def left_at_once() -> list[Event | None]:
         grounder = with_route(service, model).grounder
-        with turns:
+        with permits:
             running = [answering.begin(grounder, Ask("Which?", collection=handbook), live=True) for _ in range(2)]
             assert answering.under_way == 2
             for each in running:
@@ -228,7 +228,7 @@ class TestWhatEndsAnAnswer:
 
     def test_a_server_that_stops_ends_streams_that_do_not_end(self, service: Service, handbook: str) -> None:
         model = WaitingModel()
-        answering = Answering(most=9, turns=Turns(1), heartbeat_seconds=15, grace_seconds=0)
+        answering = Answering(most=9, permits=Permits(1), heartbeat_seconds=15, grace_seconds=0)
 
         async def until_it_stops() -> None:
             ask = Ask(str(QUESTION["message"]), collection=handbook)
@@ -251,7 +251,7 @@ class TestWhatEndsAnAnswer:
     def test_a_server_whose_patience_is_over_says_so_to_who_waits(
         self, service: Service, handbook: str, model: WaitingModel
     ) -> None:
-        answering = Answering(most=9, turns=Turns(1), heartbeat_seconds=15)
+        answering = Answering(most=9, permits=Permits(1), heartbeat_seconds=15)
 
         async def nothing_more() -> Message:
             await asyncio.Event().wait()
@@ -273,7 +273,7 @@ class TestWhatEndsAnAnswer:
 
     def test_a_server_that_stops_waits_for_what_is_recorded(self, service: Service, handbook: str) -> None:
         model = WaitingModel()
-        answering = Answering(most=9, turns=Turns(1), heartbeat_seconds=15)
+        answering = Answering(most=9, permits=Permits(1), heartbeat_seconds=15)
 
         async def stopped() -> None:
             ask = Ask(str(QUESTION["message"]), collection=handbook)

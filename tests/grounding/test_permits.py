@@ -4,19 +4,21 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import pytest
 
-from grounding.turns import Turns, resting
+from grounding.calling import Clock, Ended, Mail
+from grounding.permits import Permits, resting
 
 SECONDS = 20.0
 
 
 class Stage:
-    """Threads that take turns, and what they did, in order."""
+    """Threads that take permits, and what they did, in order."""
 
     def __init__(self, count: int) -> None:
-        self.turns = Turns(count)
+        self.permits = Permits(count)
         self.did: list[str] = []
         self._changed = threading.Condition()
 
@@ -36,7 +38,7 @@ class Stage:
 
 
 def test_no_more_compute_than_may() -> None:
-    turns, lock = Turns(2), threading.Lock()
+    permits, lock = Permits(2), threading.Lock()
     now, most = 0, 0
 
     def compute() -> None:
@@ -49,7 +51,7 @@ def test_no_more_compute_than_may() -> None:
             now -= 1
 
     def answer(_: int) -> None:
-        with turns:
+        with permits:
             for _ in range(5):
                 compute()
                 with resting(), resting():
@@ -60,7 +62,7 @@ def test_no_more_compute_than_may() -> None:
         for each in [threads.submit(answer, number) for number in range(64)]:
             each.result(SECONDS)
     assert most == 2
-    with turns, ThreadPoolExecutor(1) as threads:  # both are free again
+    with permits, ThreadPoolExecutor(1) as threads:  # both are free again
         threads.submit(answer, 0).result(SECONDS)
 
 
@@ -68,14 +70,14 @@ def test_who_rests_leaves_the_turn_to_others() -> None:
     stage, enough = Stage(1), threading.Event()
 
     def first() -> None:
-        with stage.turns:
+        with stage.permits:
             stage.do("first asks")
             with resting():
                 assert enough.wait(SECONDS)
             stage.do("first answers")
 
     def second() -> None:
-        with stage.turns:
+        with stage.permits:
             stage.do("second")
 
     threads = [stage.start(first)]
@@ -92,23 +94,23 @@ def test_who_comes_back_goes_before_those_that_begin() -> None:
     stage, rested = Stage(1), threading.Event()
 
     def begun() -> None:
-        with stage.turns:
+        with stage.permits:
             stage.do("asks")
             with resting():
                 assert rested.wait(SECONDS)
             stage.do("answers")
 
     def new() -> None:
-        with stage.turns:
+        with stage.permits:
             stage.do("new")
 
     threads = [stage.start(begun)]
     stage.until(lambda: stage.did == ["asks"])
-    with stage.turns:
+    with stage.permits:
         threads += [stage.start(new) for _ in range(3)]
         rested.set()
         deadline = time.monotonic() + SECONDS
-        while not stage.turns.coming_back and time.monotonic() < deadline:
+        while not stage.permits.coming_back and time.monotonic() < deadline:
             time.sleep(0.001)
     for thread in threads:
         thread.join(SECONDS)
@@ -116,18 +118,32 @@ def test_who_comes_back_goes_before_those_that_begin() -> None:
 
 
 def test_an_error_leaves_the_turn() -> None:
-    turns = Turns(1)
-    with pytest.raises(ValueError, match="rest"), turns, resting():
+    permits = Permits(1)
+    with pytest.raises(ValueError, match="rest"), permits, resting():
         raise ValueError("rest")
-    with turns:
+    with permits:
         pass
 
 
 def test_who_has_no_turn_rests_as_well() -> None:
-    turns = Turns(1)
-    with turns:
+    permits = Permits(1)
+    with permits:
         pass
     with resting():
         pass
-    with turns:
+    with permits:
         pass
+
+
+def test_who_waits_for_a_model_leaves_the_permit() -> None:
+    permits, mailbox = Permits(1), SimpleQueue[Mail]()
+
+    def model() -> None:
+        with permits:
+            mailbox.put(Ended(None))
+
+    with permits:
+        thread = threading.Thread(target=model)
+        thread.start()
+        assert Clock().wait(mailbox, SECONDS) == Ended(None)
+    thread.join(SECONDS)

@@ -1,5 +1,5 @@
-"""Turns: of many threads that work on answers, few compute at a time, so that others of the process find a core and
-the interpreter. Who only waits leaves its turn to others."""
+"""Permits: of many threads that work on answers, few compute at a time, so that others of the process find a core and
+the interpreter. Who only waits leaves its permit to others."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Self
 _mine = threading.local()
 
 
-class Turns:
-    """`with turns:` computes, as one of `count` threads. Who comes back from a rest goes before those that only begin:
-    it has somebody to answer to. Thread-safe, not reentrant."""
+class Permits:
+    """`with permits:` computes, as one of `count` threads. Who comes back from a rest goes before those that only
+    begin: it has somebody to answer to. Thread-safe, not reentrant."""
 
     coming_back = 0
     """Threads whose rest is over, and who wait."""
@@ -27,22 +27,22 @@ class Turns:
         with self._lock:
             self._new.wait_for(lambda: self._free and not self.coming_back)
             self._free -= 1
-        _mine.turns = self
+        _mine.permits = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        _mine.turns = None
+        _mine.permits = None
         self._leave()
 
     @contextmanager
     def _left(self) -> Iterator[None]:
-        _mine.turns = None  # who rests within a rest has none to leave
+        _mine.permits = None  # who rests within a rest has none to leave
         self._leave()
         try:
             yield
         finally:
             self._come_back()
-            _mine.turns = self
+            _mine.permits = self
 
     def _leave(self) -> None:
         with self._lock:
@@ -61,10 +61,10 @@ class Turns:
 
 @contextmanager
 def resting() -> Iterator[None]:
-    """Within the block this thread only waits: it leaves its turn, if it has one, and then waits for one again."""
-    turns: Turns | None = getattr(_mine, "turns", None)
-    if turns is None:
+    """Within the block this thread only waits: it leaves its permit, if it has one, and then waits for one again."""
+    permits: Permits | None = getattr(_mine, "permits", None)
+    if permits is None:
         yield
         return
-    with turns._left():  # noqa: SLF001 - of this module
+    with permits._left():  # noqa: SLF001 - of this module
         yield
